@@ -1,0 +1,1 @@
+"""What stands behind app.py, tasks.py and the command ./lab."""

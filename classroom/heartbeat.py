@@ -1,0 +1,82 @@
+"""A worker's life, told by its heartbeats: a name of its own, a key that expires when it dies."""
+
+import hashlib
+import json
+import secrets
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import click
+from celery.signals import heartbeat_sent, worker_init, worker_shutdown
+from celery.utils.log import get_logger
+from celery.worker.state import active_requests
+from redis import RedisError
+
+from ledger import LEASE, Ledger
+
+ROOT = Path(__file__).resolve().parents[1]
+CODE = ("tasks.py", "ledger.py", "classroom/*.py", "exercises/*/exercise.py")
+BEAT = 2  # seconds
+logger = get_logger(__name__)
+
+
+@worker_init.connect
+def prepare(sender, **_):
+    """Make this process a worker of the cluster: patient, with a name of its own, line by line."""
+    if sender.options.get("without_heartbeat"):
+        sys.exit("A worker's life is told by its heartbeats: start it again without --without-heartbeat.")
+    if "solo" in str(sender.pool_cls):
+        sys.exit("The solo pool sends no heartbeats while a task runs: start again with --pool=prefork.")
+    if not named_by_hand():
+        sender.hostname = f"worker-{secrets.token_hex(2)}@{socket.gethostname()}"
+    # Gossip and mingle listen to all other workers: the more workers, the more each has to do.
+    sender.options.update(heartbeat_interval=BEAT, without_gossip=True, without_mingle=True)
+    sys.stdout.reconfigure(line_buffering=True)
+    sender.app.conf.update(sender.app.patient)
+    sender.app.ledger = Ledger(sender.app.results, patient=True)
+    heart = Heartbeat(sender)
+    heartbeat_sent.connect(heart.beat, weak=False)
+    worker_shutdown.connect(heart.stop, weak=False)
+
+
+def named_by_hand():
+    """Whether the name was given with -n."""
+    context = click.get_current_context(silent=True)
+    return context and context.get_parameter_source("hostname") != click.core.ParameterSource.DEFAULT
+
+
+class Heartbeat:
+    """What a worker says of itself in the ledger, every two seconds."""
+
+    def __init__(self, worker):
+        self.name = worker.hostname
+        self.ledger = Ledger(worker.app.results)  # not patient: the next beat comes anyway
+        self.about = {
+            "name": self.name,
+            "host": socket.gethostname(),
+            "concurrency": worker.concurrency,
+            "code": fingerprint(),
+        }
+
+    def beat(self, **_):
+        """Renew the worker's key and the leases of the tasks that it runs."""
+        running = [request.id for request in active_requests]
+        try:
+            self.ledger.step("alive", self.name, json.dumps(self.about), LEASE, *running)
+        except RedisError as error:
+            logger.warning("heartbeat not heard: %s", error)
+
+    def stop(self, **_):
+        """Sign off, so that nobody waits for this worker."""
+        with suppress(RedisError):
+            self.ledger.step("gone", self.name)
+
+
+def fingerprint():
+    """Eight characters that change when a file that workers run changes."""
+    digest = hashlib.sha256()
+    for path in sorted(path for pattern in CODE for path in ROOT.glob(pattern)):
+        digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
+    return digest.hexdigest()[:8]

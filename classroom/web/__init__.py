@@ -1,0 +1,1 @@
+"""What app.py stands on: reading requests, wording the status, answering errors."""

@@ -1,0 +1,60 @@
+"""Every error as one JSON document (RFC 9457): what is wrong, what was expected, what to do."""
+
+import json
+import logging
+
+from kombu.exceptions import LimitExceeded, OperationalError
+from redis import RedisError
+from werkzeug.exceptions import HTTPException
+
+from classroom.address import broker_url, hidden
+from classroom.recorded import QueueFull
+
+CURL = "curl -X POST {url} -H 'Content-Type: application/json' -d '{{\"x\": 10}}'"
+
+
+class Problem(HTTPException):
+    """An answer that is an error: `detail` says it in a sentence, `extra` names field and expectation."""
+
+    def __init__(self, code, detail, retry_after=None, **extra):
+        super().__init__(description=detail)
+        self.code = code
+        self.retry_after = retry_after
+        self.extra = extra
+
+    def get_headers(self, *args):
+        """The usual headers, and when to try again."""
+        return [*super().get_headers(*args), *([("Retry-After", str(self.retry_after))] if self.retry_after else [])]
+
+
+def install(app):
+    """Answer every error of this Flask app as problem JSON."""
+    app.register_error_handler(HTTPException, answer)
+    app.register_error_handler(QueueFull, lambda error: answer(Problem(429, f"{error}: try again later.", 10)))
+    for trouble in (RedisError, OperationalError, LimitExceeded):
+        app.register_error_handler(trouble, no_broker)
+    app.register_error_handler(Exception, our_fault)
+
+
+def answer(error):
+    """The error as application/problem+json."""
+    response = error.get_response()
+    response.data = json.dumps(
+        {"type": "about:blank", "title": error.name, "status": error.code, "detail": error.description}
+        | getattr(error, "extra", {})
+    )
+    response.content_type = "application/problem+json"
+    return response
+
+
+def no_broker(error):
+    """The broker, or the Redis that keeps the results, did not answer in time."""
+    logging.getLogger(__name__).warning("no broker: %s", error)
+    where = hidden(broker_url())
+    return answer(Problem(503, f"The broker at {where} does not answer: try again, or start it with ./lab up", 2))
+
+
+def our_fault(error):
+    """A fault in our code, or in an exercise's: the traceback goes to the log, never to the client."""
+    logging.getLogger(__name__).exception("while answering a request")
+    return answer(Problem(500, "The server failed while answering: its log has the traceback."))

@@ -26,7 +26,9 @@ class RecordedCelery(celery.Celery):
     """A Celery app that writes each task into the ledger before the broker gets it."""
 
     def __init__(self, *args, results, max_waiting=50_000, **kwargs):
-        super().__init__(*args, backend=f"{__name__}:RecordedBackend+{results}", task_cls=RecordedTask, **kwargs)
+        # Not as an argument: CELERY_RESULT_BACKEND in the environment would put Celery's own in its place.
+        self.backend_cls = f"{__name__}:RecordedBackend+{results}"
+        super().__init__(*args, task_cls=RecordedTask, **kwargs)
         self.ledger = Ledger(results)
         self.results = results
         self.max_waiting = max_waiting

@@ -1,0 +1,163 @@
+"""The command ./lab."""
+
+import os
+import sys
+import time
+import urllib.parse
+
+import click
+import redis
+
+from classroom import client
+from classroom.address import LOCALHOST, broker_url, hidden, result_backend
+from classroom.local.cluster import ROOT
+
+EXAMPLES = """
+\b
+Examples:
+  ./lab up                      start a cluster here: broker, 2 workers, web server
+  ./lab up --workers 4          the same with 4 workers
+  ./lab submit 10 --wait        send a task and watch it, in a second terminal
+  ./lab worker                  start one more worker, in a third
+  ./lab monitor                 see what they tell the broker
+  ./lab test                    check that everything works
+"""
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class InOrder(click.Group):
+    """A group of commands that lists them as they are written here."""
+
+    def list_commands(self, context):
+        """The names of the commands, in the order of their definition."""
+        return list(self.commands)
+
+
+@click.group(cls=InOrder, context_settings=CONTEXT, epilog=EXAMPLES)
+def lab():
+    """The classroom cluster: a broker, workers and a web server, on this machine and on others."""
+
+
+@lab.command(short_help="Start the cluster in this folder; Ctrl-C stops it.")
+@click.option("--workers", type=click.IntRange(0, 64), default=2, show_default=True, help="How many workers.")
+@click.option("--concurrency", type=click.IntRange(1, 64), default=1, show_default=True, help="Tasks at a time, each.")
+@click.option("--port", type=click.IntRange(1, 65535), help="The web server's port; else the first free from 5000 on.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address the web server listens on.")
+@click.option("--quiet", is_flag=True, help="Do not show what the processes log.")
+def up(**options):
+    """Start the cluster in this folder, and stop it with Ctrl-C.
+
+    Its data lives in .lab/: queued tasks and results are there again the next time. With BROKER_URL
+    in the environment the cluster uses that broker and starts none.
+    """
+    from classroom.local.up import up
+
+    sys.exit(up(**options))
+
+
+@lab.command(short_help="Start one more worker.")
+@click.option("--concurrency", type=click.IntRange(1, 64), default=1, show_default=True, help="Tasks at a time.")
+@click.option("--name", help="The worker's name, the part before the @; else one of its own.")
+def worker(concurrency, name):
+    """Start one more worker for the cluster that runs in this folder, or that BROKER_URL names."""
+    if broker_url() == LOCALHOST:
+        click.echo(f"No cluster runs in this folder and BROKER_URL is not set: trying {LOCALHOST}", err=True)
+    command = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "--loglevel", "INFO"]
+    command += ["--concurrency", str(concurrency), *(["-n", f"{name}@%h"] if name else [])]
+    os.chdir(ROOT)
+    os.execv(sys.executable, command)
+
+
+@lab.command(short_help="Tell how a task goes, or who works.")
+@click.argument("task_id", metavar="[ID]", required=False)
+def status(task_id):
+    """Tell how a task goes, or without ID who works and what waits."""
+    if task_id:
+        click.echo(told(client.call(path("/status/", task_id))))
+        return
+    workers = client.call("/workers")["workers"]
+    click.echo(f"{client.address()}: {len(workers)} worker{'' if len(workers) == 1 else 's'}")
+    for one in workers:
+        doing = f"running {', '.join(one['running'])}" if one["running"] else "idle"
+        click.echo(f"  {one['name']}  {doing}{', on old code' if one['old_code'] else ''}")
+
+
+@lab.command(short_help="Send a task that returns X + X.")
+@click.argument("x", type=int)
+@click.option("--seconds", type=float, help="How long the task works; else 5.")
+@click.option("--label", help="A name for it, shown in its status.")
+@click.option("--wait", is_flag=True, help="Stay until it has ended, with a progress bar.")
+def submit(x, seconds, label, wait):
+    """Send the task `longtask`, which takes some seconds to return X + X."""
+    given = {"x": x, "seconds": seconds, "label": label}
+    job = client.call("/longtask", "POST", {key: value for key, value in given.items() if value is not None})
+    click.echo(job["task_id"])
+    if wait:
+        sys.exit(watch(job["task_id"]))
+
+
+def watch(task_id):
+    """Show a task's progress until it ends; returns exit code 0 for SUCCESS, else 1."""
+    with click.progressbar(length=100, show_eta=False, item_show_func=lambda words: words) as bar:
+        while True:
+            task = client.call(path("/status/", task_id))
+            ended = task["state"] in ("SUCCESS", "FAILURE", "REVOKED")
+            percent = 100 if task["state"] == "SUCCESS" else (task["progress"] or {"percent": 0})["percent"]
+            bar.update(percent - bar.pos, f"on {task['worker']}" if task["worker"] and not ended else task["state"])
+            if ended:
+                break
+            time.sleep(0.2)
+    click.echo(told(task))
+    return 0 if task["state"] == "SUCCESS" else 1
+
+
+@lab.command(short_help="Cancel a task.")
+@click.argument("task_id", metavar="ID")
+def cancel(task_id):
+    """Cancel a task: at once while it waits, at its next step while it runs."""
+    click.echo(told(client.call(path("/cancel/", task_id), "POST")))
+
+
+@lab.command(short_help="Show the broker's commands as they happen.")
+def monitor():
+    """Show the broker's commands as they happen, until Ctrl-C."""
+    url = result_backend()
+    try:
+        with redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=None).monitor() as commands:
+            click.echo(f"What {hidden(url)} is asked to do (Ctrl-C to stop):", err=True)
+            for said in commands.listen():
+                click.echo(f"{said['time']:.3f} {said['client_address']}:{said['client_port']}  {short(said['command'])}")
+    except redis.RedisError as error:
+        raise click.ClickException(f"{hidden(url)} does not answer: {error}") from None
+    except KeyboardInterrupt:
+        pass
+
+
+@lab.command(short_help="Check that everything works.", context_settings={"ignore_unknown_options": True})
+@click.option("--all", "everything", is_flag=True, help="Also what is slow.")
+@click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
+def test(everything, pytest_arguments):
+    """Check that everything works, on real brokers, workers and servers."""
+    from classroom.testing import run
+
+    sys.exit(run(everything, pytest_arguments))
+
+
+def path(start, task_id):
+    """The path of a task, whatever characters the id has."""
+    return start + urllib.parse.quote(task_id, safe="")
+
+
+def told(task):
+    """A task's status in one line, and its result."""
+    result = f"\nresult: {task['result']}" if task["result"] is not None else ""
+    return f"{task['state']}  {task['status']}{result}"
+
+
+def short(command, most=300):
+    """A command, cut in the middle when it is very long."""
+    return command if len(command) <= most else f"{command[: most - 60]} … {len(command) - most} more … {command[-40:]}"
+
+
+if __name__ == "__main__":
+    lab(prog_name="./lab")

@@ -1,0 +1,43 @@
+"""Talks to the cluster's web server, for the commands status, submit and cancel."""
+
+import json
+import os
+import urllib.error
+import urllib.request
+
+import click
+
+from classroom.address import running
+
+
+def call(path, method="GET", body=None):
+    """The JSON answer of the cluster's web server; raises ClickException with its words for an error."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(address() + path, data, {"Content-Type": "application/json"}, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=40) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            raise click.ClickException(words(error)) from None
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"{address()} does not answer ({error}). Is the cluster running? ./lab up") from None
+
+
+def words(error):
+    """What an error answer says."""
+    try:
+        return json.load(error)["detail"]
+    except (ValueError, KeyError, TypeError):
+        return f"{error.url} answered {error.code} {error.reason}"
+
+
+def address():
+    """Where the web server is: LAB_URL, else the cluster running in this folder."""
+    url = os.environ.get("LAB_URL") or running().get("url")
+    if not url:
+        raise click.ClickException(
+            "No cluster is running in this folder. Start one with ./lab up, "
+            "or name one: LAB_URL=http://ADDRESS:5000 ./lab status"
+        )
+    return url.rstrip("/")

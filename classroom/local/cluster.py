@@ -1,0 +1,138 @@
+"""A cluster on this machine: a broker, workers and a web server, each a real process."""
+
+import json
+import os
+import signal
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from classroom.local import broker, ports
+from classroom.local.process import Process, stop_all
+from ledger import Ledger
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "BROKER_URL", "RESULT_BACKEND")
+
+# How each kind of process is asked to stop: a signal, and the seconds it has.
+STOP_WEB = ((signal.SIGTERM, 3),)
+STOP_WORKER = ((signal.SIGTERM, 3), (signal.SIGQUIT, 2))
+STOP_BROKER = ((signal.SIGTERM, 2),)
+
+
+class LocalCluster:
+    """Starts and stops a cluster on this machine, and lets each of its processes be killed or frozen.
+
+        with LocalCluster(folder, workers=2) as cluster:
+            cluster.url, cluster.ledger, cluster.workers[0].kill()
+
+    `folder` keeps its data and logs. A port of None is any free one. A `broker_url` names a broker
+    that runs elsewhere; then none is started. Raises NotReady when a process does not come up.
+    """
+
+    def __init__(self, folder, workers=2, concurrency=1, host="127.0.0.1", port=None, broker_port=None,
+                 broker_url=None, results=None, server=None, env=None):
+        self.folder = Path(folder)
+        self.host, self.port = host, port or ports.any_free()
+        self.concurrency = concurrency
+        self.env = {key: value for key, value in os.environ.items() if key not in NAMES} | (env or {})
+        self.server = server
+        self.broker = None
+        self.broker_port = broker_port or ports.any_free()
+        self.broker_url, self.results = broker_url, results or broker_url
+        self.starts_broker = not broker_url
+        self.workers = [self.make_worker(f"worker{n + 1}") for n in range(workers)]
+        self.web = self.make("web", [
+            sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "-b", f"{host}:{self.port}", "app:app",
+        ])  # fmt: skip
+
+    def __enter__(self):
+        try:
+            return self.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def __exit__(self, *_):
+        self.stop()
+
+    @property
+    def url(self):
+        """The web server's address."""
+        host = "127.0.0.1" if self.host == "0.0.0.0" else self.host
+        return f"http://{host}:{self.port}"
+
+    @property
+    def ledger(self):
+        """The cluster's ledger."""
+        return Ledger(self.results)
+
+    @property
+    def processes(self):
+        """All processes, in the order in which they start."""
+        return [*([self.broker] if self.broker else []), *self.workers, self.web]
+
+    def start(self):
+        """Start everything and wait until all is ready."""
+        self.start_broker()
+        for process in [*self.workers, self.web]:
+            process.start()
+        for worker in self.workers:
+            self.wait_worker(worker)
+        self.wait_web()
+        return self
+
+    def start_broker(self):
+        """Start the broker, unless one runs elsewhere, and wait until it answers."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.starts_broker:
+            config = broker.write_config(self.folder, "127.0.0.1", self.broker_port)
+            self.broker_url = f"redis://:{broker.password(self.folder)}@127.0.0.1:{self.broker_port}/0"
+            self.results = self.results or self.broker_url
+            self.broker = self.make("broker", [self.server or broker.find_server(), str(config)]).start()
+            self.broker.wait_ready(lambda: broker.answers(self.broker_url))
+        self.env |= {"CELERY_BROKER_URL": self.broker_url, "CELERY_RESULT_BACKEND": self.results}
+
+    def add_worker(self, name=None):
+        """Start one more worker and wait until it is ready."""
+        worker = self.make_worker(name or f"worker{len(self.workers) + 1}")
+        self.workers.append(worker)
+        self.wait_worker(worker.start())
+        return worker
+
+    def wait_worker(self, worker):
+        """Wait until a worker takes tasks."""
+        worker.wait_ready(lambda: worker.said(" ready."))
+
+    def wait_web(self):
+        """Wait until the web server answers."""
+        self.web.wait_ready(lambda: self.get("/healthz") is not None)
+
+    def get(self, path):
+        """The JSON answer to a GET, also to one that is an error; None where nothing answers."""
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=5) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return json.load(error)
+        except (OSError, ValueError):
+            return None
+
+    def stop(self):
+        """Stop the web server, then the workers, then the broker; what runs finishes or goes back to the queue."""
+        groups = [([self.web], STOP_WEB), (self.workers, STOP_WORKER), ([self.broker] if self.broker else [], STOP_BROKER)]
+        for processes, steps in groups:
+            stop_all([process.process for process in processes if process.process], steps)
+
+    def make_worker(self, name):
+        """A worker process, not started yet."""
+        return self.make(name, [
+            sys.executable, "-m", "celery", "-A", "tasks", "worker", "-n", f"{name}@%h",
+            "--concurrency", str(self.concurrency), "--loglevel", "INFO",
+        ])  # fmt: skip
+
+    def make(self, name, argv):
+        """A process of this cluster, not started yet; all share one environment."""
+        return Process(name, argv, self.folder / "log" / f"{name}.log", self.env, ROOT)

@@ -1,0 +1,111 @@
+"""One process of the local cluster."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+
+import psutil
+
+LOG_SIZE = 2 * 2**20  # bytes; a log that grows beyond is moved aside, and one old one is kept
+
+
+class NotReady(Exception):
+    """A process did not become ready; the message says which, and shows the end of its log."""
+
+
+class Process:
+    """A named child process in a group of its own, with its output in a log file."""
+
+    def __init__(self, name, argv, log, env, cwd):
+        self.name, self.argv, self.log, self.env, self.cwd = name, argv, log, env, cwd
+        self.process = None
+
+    def start(self):
+        """Start the process and return at once."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        if self.log.exists() and self.log.stat().st_size > LOG_SIZE:
+            self.log.replace(self.log.with_suffix(".log.1"))
+        with open(self.log, "ab") as log:
+            self.began = log.tell()
+            self.process = psutil.Popen(
+                self.argv, env=self.env, cwd=self.cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True,
+            )
+        return self
+
+    def wait_ready(self, ready, timeout=60):
+        """Wait until `ready()` is true; raises NotReady when the process ends first, or time is up."""
+        deadline = time.monotonic() + timeout
+        while not ready():
+            if not self.alive:
+                raise NotReady(f"{self.name} ended with exit code {self.process.poll()}. {self.last_words()}")
+            if time.monotonic() > deadline:
+                raise NotReady(f"{self.name} was not ready after {timeout} s. {self.last_words()}")
+            time.sleep(0.05)
+
+    def last_words(self, lines=12):
+        """The end of what the process wrote since its start."""
+        with open(self.log, "rb") as log:
+            log.seek(self.began if self.began <= self.log.stat().st_size else 0)
+            tail = log.read().decode(errors="replace").splitlines()[-lines:]
+        return f"The end of {self.log}:\n" + "\n".join(f"  {line}" for line in tail)
+
+    def said(self, words):
+        """Whether the process wrote these words since its start."""
+        with open(self.log, "rb") as log:
+            log.seek(self.began)
+            return words.encode() in log.read()
+
+    @property
+    def alive(self):
+        """Whether the process runs (or is frozen)."""
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def pid(self):
+        """The process's id."""
+        return self.process.pid
+
+    def kill(self):
+        """End the process and its children at once, as a power cut would."""
+        self.signal_group(signal.SIGKILL)
+        self.process.wait(10)
+
+    def freeze(self):
+        """Stop the clock for the process and its children: they hold what they hold, and do nothing."""
+        self.signal_group(signal.SIGSTOP)
+
+    def thaw(self):
+        """Let a frozen process go on."""
+        self.signal_group(signal.SIGCONT)
+
+    def restart(self):
+        """Start the process again after it ended."""
+        if self.alive:
+            self.kill()
+        return self.start()
+
+    def stop(self, *steps):
+        """Ask the process to end: each step is a signal and the seconds given to it; then by force."""
+        stop_all([self.process], steps)
+
+    def signal_group(self, number):
+        """Send a signal to the process and its children."""
+        os.killpg(self.process.pid, number)
+
+
+def stop_all(processes, steps):
+    """Send each signal of `steps` to the processes and give them its seconds; what is left is killed."""
+    left = processes
+    for number, seconds in steps:
+        for process in left:
+            for each in (signal.SIGCONT, number):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.send_signal(each)
+        _, left = psutil.wait_procs(left, timeout=seconds)
+    for process in processes:  # also the children of those that ended
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    psutil.wait_procs(left, timeout=5)

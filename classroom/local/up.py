@@ -1,0 +1,201 @@
+"""./lab up: starts the cluster of this folder, shows what it does, and stops it."""
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import sys
+import time
+
+import psutil
+from kombu import Connection
+
+from classroom.address import LAB, hidden, named, result_backend, running
+from classroom.local import broker, ports
+from classroom.local.cluster import STOP_BROKER, STOP_WEB, STOP_WORKER, LocalCluster
+from classroom.local.follow import Follower
+from classroom.local.process import NotReady, stop_all
+
+TRY = "curl -X POST {url}/longtask -H 'Content-Type: application/json' -d '{{\"x\": 10}}'"
+
+
+class Stop(BaseException):
+    """Somebody asked the cluster to stop: Ctrl-C, TERM, or a closed terminal."""
+
+
+def up(workers, concurrency, host, port, quiet):
+    """Run the cluster until it is asked to stop; returns the exit code."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, ask_to_stop)
+    LAB.mkdir(mode=0o700, exist_ok=True)
+    LAB.chmod(0o700)
+    lock = take_lock()
+    if lock is None:
+        where = running().get("url", "its address is not known yet")
+        return fail(f"A cluster is already running in this folder ({where}). Stop it there with Ctrl-C.")
+    cluster = None
+    try:
+        sweep()
+        cluster = plan(workers, concurrency, host, port)
+        start(cluster)
+        watch(cluster, quiet)
+    except (NotReady, broker.NoServer, OSError, ValueError) as error:
+        return fail(str(error))
+    except Stop:
+        say("\nStopping ...")
+        return 0
+    finally:
+        ignore_signals()
+        if cluster:
+            cluster.stop()
+        with contextlib.suppress(FileNotFoundError):
+            (LAB / "cluster.json").unlink()
+        lock.close()
+
+
+def ask_to_stop(*_):
+    """A signal came: stop, and heed no further one."""
+    ignore_signals()
+    raise Stop
+
+
+def ignore_signals():
+    """From here on nothing interrupts the stop, which takes seconds."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def take_lock():
+    """The open lock file of this folder, held until this process ends; None when another holds it."""
+    lock = open(LAB / "lock", "a")  # noqa: SIM115 - open as long as the cluster runs
+    for _ in range(10):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        except BlockingIOError:
+            time.sleep(0.1)  # a command that merely asks whether we run holds it for a moment
+    lock.close()
+    return None
+
+
+def sweep():
+    """Stop what an earlier `up` left running when it was killed."""
+    try:
+        left = json.loads((LAB / "cluster.json").read_text())["processes"]
+    except (OSError, ValueError, KeyError):
+        return
+    found = {STOP_WEB: [], STOP_WORKER: [], STOP_BROKER: []}
+    for name, pid, created in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(pid)
+            if abs(process.create_time() - created) < 1:
+                steps = {"web": STOP_WEB, "broker": STOP_BROKER}.get(name, STOP_WORKER)
+                found[steps].append(process)
+    for steps, processes in found.items():
+        stop_all(processes, steps)
+    count = sum(map(len, found.values()))
+    if count:
+        say(f"Stopped {count} processes that an earlier ./lab up had left running.\n")
+
+
+def plan(workers, concurrency, host, port):
+    """The cluster to start; raises OSError with a sentence where a port or the broker is not to be had."""
+    url = named("CELERY_BROKER_URL", "BROKER_URL")
+    if url:
+        check_broker(url)
+    if port and not ports.is_free(port, host):
+        raise OSError(f"Port {port} is taken by another program. Choose another with --port, or leave --port out.")
+    return LocalCluster(
+        LAB, workers=workers, concurrency=concurrency, host=host, port=port or ports.first_free(5000, host),
+        broker_url=url, results=url and result_backend(), broker_port=None if url else ports.first_free(6399),
+    )
+
+
+def check_broker(url):
+    """Raise OSError where the broker that the environment names does not answer."""
+    try:
+        with Connection(url, connect_timeout=2) as connection:
+            connection.ensure_connection(max_retries=1, timeout=3)
+    except Exception as error:
+        raise OSError(f"The broker {hidden(url)} that the environment names does not answer: {error}") from None
+
+
+def start(cluster):
+    """Start the processes in order, with a line for each that is ready."""
+    cluster.start_broker()
+    note(cluster)
+    if cluster.broker:
+        version = broker.version(cluster.broker_url)
+        say(f"  broker    {version} on 127.0.0.1:{cluster.broker_port}, data in .lab/")
+    else:
+        say(f"  broker    {hidden(cluster.broker_url)}, named by the environment")
+    for process in (*cluster.workers, cluster.web):
+        process.start()
+        note(cluster)
+    each = "1 task" if cluster.concurrency == 1 else f"{cluster.concurrency} tasks"
+    for worker in cluster.workers:
+        cluster.wait_worker(worker)
+        say(f"  {worker.name:<9} ready, {each} at a time")
+    cluster.wait_web()
+    say(f"  web       {cluster.url}\n")
+    say(f"  Try it:   {TRY.format(url=cluster.url)}")
+    say(f"  Watch it: {cluster.url}/")
+    say("  Stop it:  Ctrl-C\n")
+
+
+def note(cluster):
+    """Write down what runs, for the commands in other terminals and for the next `up`."""
+    started = [process for process in cluster.processes if process.process]
+    words = {
+        "url": cluster.url,
+        "broker_url": cluster.broker_url,
+        "results": cluster.results,
+        "processes": [(process.name, process.pid, process.process.create_time()) for process in started],
+    }
+    draft = LAB / "cluster.json.new"
+    with open(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as out:
+        json.dump(words, out)
+    draft.replace(LAB / "cluster.json")
+
+
+def watch(cluster, quiet):
+    """Show each process's log lines, and start again what died, until somebody says stop."""
+    followers = {process: Follower(process.log) for process in cluster.processes}
+    pause, due = {}, {}
+    while True:
+        for process, follower in followers.items():
+            for line in follower.lines():
+                if not quiet:
+                    say(f"{process.name:<9} | {line}")
+            if process.alive:
+                continue
+            if process not in due:
+                pause[process] = 0 if process is cluster.broker else min(30, 2 * pause.get(process, 0.5))
+                due[process] = time.monotonic() + pause[process]
+                say(f"{process.name} ended ({ending(process)}); it is started again.")
+            elif time.monotonic() >= due[process]:
+                del due[process]
+                process.start()
+                note(cluster)
+        time.sleep(0.1)
+
+
+def ending(process):
+    """How a process ended, in words."""
+    code = process.process.poll()
+    return f"killed by {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"
+
+
+def say(line):
+    """Print a line, also when the terminal is gone."""
+    try:
+        print(line, flush=True)
+    except OSError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - nobody reads on
+
+
+def fail(sentence):
+    """Print what is wrong; returns exit code 1."""
+    print(sentence, file=sys.stderr)
+    return 1

@@ -60,8 +60,12 @@ def claim(job):
     digest = hashlib.sha256(json.dumps(job).encode()).hexdigest()
     first_digest, task_id = celery.ledger.step("claimed", task_id, key, digest).split()
     if first_digest != digest:
-        raise Problem(422, "This Idempotency-Key came before with another body.", field="Idempotency-Key",
-                      expected="a new key for a new task")
+        raise Problem(
+            422,
+            "This Idempotency-Key came before with another body.",
+            field="Idempotency-Key",
+            expected="a new key for a new task",
+        )
     return task_id, celery.ledger.task(task_id) is not None
 
 

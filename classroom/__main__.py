@@ -126,7 +126,9 @@ def monitor():
         with redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=None).monitor() as commands:
             click.echo(f"What {hidden(url)} is asked to do (Ctrl-C to stop):", err=True)
             for said in commands.listen():
-                click.echo(f"{said['time']:.3f} {said['client_address']}:{said['client_port']}  {short(said['command'])}")
+                click.echo(
+                    f"{said['time']:.3f} {said['client_address']}:{said['client_port']}  {short(said['command'])}"
+                )
     except redis.RedisError as error:
         raise click.ClickException(f"{hidden(url)} does not answer: {error}") from None
     except KeyboardInterrupt:

@@ -31,8 +31,19 @@ class LocalCluster:
     that runs elsewhere; then none is started. Raises NotReady when a process does not come up.
     """
 
-    def __init__(self, folder, workers=2, concurrency=1, host="127.0.0.1", port=None, broker_port=None,
-                 broker_url=None, results=None, server=None, env=None):
+    def __init__(
+        self,
+        folder,
+        workers=2,
+        concurrency=1,
+        host="127.0.0.1",
+        port=None,
+        broker_port=None,
+        broker_url=None,
+        results=None,
+        server=None,
+        env=None,
+    ):
         self.folder = Path(folder)
         self.host, self.port = host, port or ports.any_free()
         self.concurrency = concurrency
@@ -43,9 +54,8 @@ class LocalCluster:
         self.broker_url, self.results = broker_url, results or broker_url
         self.starts_broker = not broker_url
         self.workers = [self.make_worker(f"worker{n + 1}") for n in range(workers)]
-        self.web = self.make("web", [
-            sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "-b", f"{host}:{self.port}", "app:app",
-        ])  # fmt: skip
+        gunicorn = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py")]
+        self.web = self.make("web", [*gunicorn, "-b", f"{host}:{self.port}", "app:app"])
 
     def __enter__(self):
         try:
@@ -122,7 +132,11 @@ class LocalCluster:
 
     def stop(self):
         """Stop the web server, then the workers, then the broker; what runs finishes or goes back to the queue."""
-        groups = [([self.web], STOP_WEB), (self.workers, STOP_WORKER), ([self.broker] if self.broker else [], STOP_BROKER)]
+        groups = [
+            ([self.web], STOP_WEB),
+            (self.workers, STOP_WORKER),
+            ([self.broker] if self.broker else [], STOP_BROKER),
+        ]
         for processes, steps in groups:
             stop_all([process.process for process in processes if process.process], steps)
 

@@ -30,7 +30,12 @@ class Process:
         with open(self.log, "ab") as log:
             self.began = log.tell()
             self.process = psutil.Popen(
-                self.argv, env=self.env, cwd=self.cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                self.argv,
+                env=self.env,
+                cwd=self.cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
                 start_new_session=True,
             )
         return self

@@ -107,8 +107,14 @@ def plan(workers, concurrency, host, port):
     if port and not ports.is_free(port, host):
         raise OSError(f"Port {port} is taken by another program. Choose another with --port, or leave --port out.")
     return LocalCluster(
-        LAB, workers=workers, concurrency=concurrency, host=host, port=port or ports.first_free(5000, host),
-        broker_url=url, results=url and result_backend(), broker_port=None if url else ports.first_free(6399),
+        LAB,
+        workers=workers,
+        concurrency=concurrency,
+        host=host,
+        port=port or ports.first_free(5000, host),
+        broker_url=url,
+        results=url and result_backend(),
+        broker_port=None if url else ports.first_free(6399),
     )
 
 

@@ -18,7 +18,9 @@ def read(**fields):
     given = read_object()
     for name in given:
         if name not in fields:
-            raise Problem(422, f"{name!r:.80} is no field here.", field=name[:80], expected=f"one of {', '.join(fields)}")
+            raise Problem(
+                422, f"{name!r:.80} is no field here.", field=name[:80], expected=f"one of {', '.join(fields)}"
+            )
     return {name: check(name, given.get(name, default), rule) for name, (default, rule) in fields.items()}
 
 

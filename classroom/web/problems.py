@@ -3,6 +3,7 @@
 import json
 import logging
 
+from flask import request
 from kombu.exceptions import LimitExceeded, OperationalError
 from redis import RedisError
 from werkzeug.exceptions import HTTPException
@@ -38,6 +39,7 @@ def install(app):
 
 def answer(error):
     """The error as application/problem+json."""
+    drain()
     response = error.get_response()
     response.data = json.dumps(
         {"type": "about:blank", "title": error.name, "status": error.code, "detail": error.description}
@@ -45,6 +47,13 @@ def answer(error):
     )
     response.content_type = "application/problem+json"
     return response
+
+
+def drain(most=8 * 2**20):
+    """Read what the client still sends, within bounds: cut off while sending, it would not see the answer."""
+    stream = request.environ["wsgi.input"]
+    while most > 0 and (chunk := stream.read(65536)):
+        most -= len(chunk)
 
 
 def no_broker(error):

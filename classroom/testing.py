@@ -1,0 +1,35 @@
+"""./lab test: formatting, lint, and tests on real parts."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from classroom.local.cluster import ROOT
+
+NEEDED = ROOT / "tests" / "requirements.txt"
+INSTALLED = Path(sys.prefix) / "installed-tests.txt"
+
+
+def run(everything, arguments):
+    """Run the checks; returns the exit code of the first that fails. Arguments go to pytest alone."""
+    if not INSTALLED.exists() or INSTALLED.read_text() != NEEDED.read_text():
+        print("Installing what the tests need (once) ...", flush=True)
+        if code := python("pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(NEEDED)):
+            print("pip could not install tests/requirements.txt: is the network there?", file=sys.stderr)
+            return code
+        INSTALLED.write_text(NEEDED.read_text())
+    if not arguments:
+        for check in (("format", "--check", "--quiet"), ("check", "--quiet")):
+            if code := python("ruff", *check, str(ROOT)):
+                print(
+                    f"ruff {check[0]} found something. To mend it: .venv/bin/ruff format . ; .venv/bin/ruff check --fix ."
+                )
+                return code
+    choice = [] if everything else ["-m", "not slow"]
+    return python("pytest", "-n", "4", "--dist", "loadfile", "-q", "-rs", "--timeout", "180", *choice, *arguments)
+
+
+def python(*command):
+    """Run one of Python's tools in the project's folder; returns its exit code."""
+    return subprocess.call([sys.executable, "-m", *command], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)})

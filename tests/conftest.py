@@ -1,0 +1,55 @@
+"""What all tests share: a cluster of real processes, and what to say of missing parts."""
+
+import sys
+
+import pytest
+
+pytest.register_assert_rewrite("parts")
+
+import parts  # noqa: E402
+from parts import Api  # noqa: E402
+
+from classroom.local.cluster import LocalCluster  # noqa: E402
+
+
+@pytest.fixture(scope="session", params=["valkey", pytest.param("redis-server", marks=pytest.mark.slow)])
+def cluster(request, tmp_path_factory):
+    """A running cluster with two workers, for tests that leave its processes alone; also on Debian's Redis."""
+    server = None if request.param == "valkey" else parts.need("redis-server", "redis-server")
+    with LocalCluster(tmp_path_factory.mktemp("cluster"), workers=2, server=server) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def api(cluster):
+    """A client of the shared cluster."""
+    with Api(cluster.url) as api:
+        yield api
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start clusters of the test's own, stopped at its end; their logs are shown when it fails."""
+    started = []
+
+    def start(**options):
+        cluster = LocalCluster(tmp_path / f"cluster{len(started)}", **options)
+        started.append(cluster)
+        return cluster.start()
+
+    yield start
+    for cluster in started:
+        cluster.stop()
+        for log in sorted(cluster.folder.glob("log/*.log")):
+            print(f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}", file=sys.stderr)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Name the one line that installs what skipped tests lacked."""
+    reasons = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
+    packages = {
+        reason.split("sudo apt install ")[1].split("'")[0].strip(")") for reason in reasons if "sudo apt" in reason
+    }
+    if packages or parts.missing:
+        names = " ".join(sorted({name for words in packages | parts.missing for name in words.split()}))
+        terminalreporter.write_line(f"\nTo run what was skipped:  sudo apt install {names}")

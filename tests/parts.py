@@ -1,0 +1,71 @@
+"""The parts that a test needs beside Python: there, or skipped at home and missed in CI."""
+
+import os
+import shutil
+import time
+
+import pytest
+import requests
+
+missing = set()  # Debian packages that would let the skipped tests run
+
+
+def need(command, package):
+    """Skip the test where the command is not installed; fail it in CI. Returns the command's path."""
+    for folder in (None, "/usr/sbin:/sbin"):
+        if found := shutil.which(command, path=folder):
+            return found
+    missing.add(package)
+    lack(f"{command} is not installed: sudo apt install {package}")
+
+
+def need_root():
+    """Skip the test where it may not make network namespaces; fail it in CI."""
+    if os.geteuid() != 0:
+        lack("needs root, to make network namespaces")
+
+
+def lack(reason):
+    """End the test: skipped at home, failed in CI."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def until(predicate, timeout=20, what="the condition"):
+    """Poll until the predicate is true and return its value; fail with words when time is up."""
+    deadline = time.monotonic() + timeout
+    while not (value := predicate()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {timeout} s for {what}")
+        time.sleep(0.05)
+    return value
+
+
+class Api(requests.Session):
+    """A client of one cluster's web server: paths instead of whole addresses, no wait without bound."""
+
+    def __init__(self, url):
+        super().__init__()
+        self.trust_env = False
+        self.url = url
+
+    def request(self, method, path, **options):
+        """The answer to one request, within 40 s."""
+        return super().request(method, self.url + path, **{"timeout": 40} | options)
+
+    def submit(self, x=10, **fields):
+        """Send a longtask that was accepted; returns its id."""
+        answer = self.post("/longtask", json={"x": x, "seconds": 0} | fields)
+        assert answer.status_code == 202, answer.text
+        return answer.json()["task_id"]
+
+    def status(self, task_id, wait=0):
+        """The status document of a task."""
+        answer = self.get(f"/status/{task_id}", params={"wait": wait} if wait else None)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def ended(self, task_id):
+        """The status document of a task once it has ended."""
+        return until(lambda: (seen := self.status(task_id, wait=5))["finished_at"] and seen, what=f"{task_id} to end")

@@ -1,0 +1,125 @@
+"""The status never lies: each row of the table of situations."""
+
+import uuid
+
+from parts import Api, until
+
+
+def test_no_worker_is_listening(start):
+    with Api(start(workers=0).url) as api:
+        status = api.status(api.submit())
+    assert status["state"] == "PENDING"
+    assert "no worker is listening" in status["status"] and "./lab worker" in status["status"]
+
+
+def test_waiting_behind_others_and_running_and_done(start):
+    # Given one worker that is busy, and three tasks in the queue
+    with Api(start(workers=1).url) as api:
+        first = api.submit(seconds=4)
+        until(lambda: api.status(first)["state"] == "PROGRESS", what="the first task to run")
+        waiting = [api.submit() for _ in range(3)]
+        # I expect each to know its place
+        for ahead, task_id in enumerate(waiting):
+            status = api.status(task_id)
+            assert status["state"] == "PENDING" and status["worker"] is None and status["started_at"] is None
+            noun = "task" if ahead == 1 else "tasks"
+            assert status["status"] == f"Waiting: {ahead} {noun} ahead, 1 of 1 worker busy."
+        # and the first to say where it runs, for how long and how far
+        running = api.status(first)
+        assert running["status"].startswith(f"Running on {running['worker']} for ")
+        assert f"{running['progress']['percent']} % done" in running["status"]
+        assert 0 < running["progress"]["percent"] <= 100 and running["result"] is None
+        assert api.ended(waiting[-1])["status"].startswith("Done by worker1@")
+
+
+def test_a_cancelled_task_never_runs_also_when_no_worker_was_there(start):
+    cluster = start(workers=0)
+    with Api(cluster.url) as api:
+        cancelled, other = api.submit(label="cancelled"), api.submit(label="other")
+        assert api.post(f"/cancel/{cancelled}").json()["state"] == "REVOKED"
+        assert api.status(other)["status"].startswith("Waiting: no worker")
+        cluster.add_worker()
+        assert api.ended(other)["state"] == "SUCCESS"
+        status = api.status(cancelled)
+        assert (status["state"], status["started_at"], status["attempt"]) == ("REVOKED", None, 0)
+        assert "Cancelled at" in status["status"]
+
+
+def test_a_failed_task_tells_type_and_message(start, tmp_path):
+    # Given an exercise whose task fails, and one that stores no result
+    file = tmp_path / "99-broken" / "exercise.py"
+    file.parent.mkdir()
+    file.write_text(
+        "from celery import shared_task\nfrom flask import Blueprint\n"
+        "bp = Blueprint('broken', __name__)\n"
+        "@shared_task(name='broken')\ndef broken():\n    raise ValueError('seven is <b>not</b> eight')\n"
+        "@shared_task(name='quiet', ignore_result=True)\ndef quiet():\n    return 7\n"
+        "@shared_task(name='huge')\ndef huge():\n    return 10 ** 5000\n"
+        "@bp.post('/run/<name>')\ndef run(name):\n    return {'task_id': globals()[name].delay().id}, 202\n"
+    )
+    with Api(start(workers=1, env={"EXERCISE_FILE": str(file)}).url) as api:
+        failed = api.ended(api.post("/run/broken").json()["task_id"])
+        assert failed["state"] == "FAILURE" and failed["result"] is None
+        assert failed["error"] == {"type": "ValueError", "message": "seven is <b>not</b> eight"}
+        assert failed["status"] == "Failed: ValueError: seven is <b>not</b> eight"
+        # I expect the ledger to know the end of a task also when Celery stores none
+        assert api.ended(api.post("/run/quiet").json()["task_id"])["result"] == 7
+        # and a result that JSON cannot hold to be a failure that says so
+        huge = api.ended(api.post("/run/huge").json()["task_id"])
+        assert huge["state"] == "FAILURE" and "4300 digits" in huge["error"]["message"]
+
+
+def test_a_killed_worker_is_named_with_the_time_since(start):
+    cluster = start(workers=1)
+    with Api(cluster.url) as api:
+        task_id = api.submit(seconds=60)
+        worker = until(lambda: api.status(task_id)["worker"], what="the task to run")
+        # When its worker dies
+        cluster.workers[0].kill()
+        # I expect the status to say so, within 10 s, and /workers to drop it
+        words = f"{worker} stopped answering"
+        status = until(
+            lambda: (seen := api.status(task_id))["status"].startswith(words) and seen, 10, "the loss to show"
+        )
+        assert "s ago, while running this" in status["status"]
+        assert api.get("/workers").json() == {"workers": []}
+
+
+def test_a_killed_worker_process_runs_the_task_again(start):
+    # Given a running task, when the process that runs it is killed but its worker lives
+    cluster = start(workers=1)
+    with Api(cluster.url) as api:
+        task_id = api.submit(seconds=3)
+        until(lambda: api.status(task_id)["state"] == "PROGRESS", what="the task to run")
+        (child,) = cluster.workers[0].process.children()
+        child.kill()
+        # I expect it to run again, to its end
+        status = api.ended(task_id)
+        assert (status["state"], status["result"], status["attempt"]) == ("SUCCESS", 20, 2)
+
+
+def test_an_id_never_given_out_is_404_also_after_a_restart_of_everything(start, tmp_path):
+    cluster = start(workers=1)
+    with Api(cluster.url) as api:
+        known = api.submit()
+        api.ended(known)
+        queued = api.submit(seconds=0)
+        for _ in range(12):  # several web processes answer
+            assert api.get(f"/status/{uuid.uuid4()}").status_code == 404
+            assert api.get(f"/status/{known}").status_code == 200
+        cluster.stop()
+        cluster.start()
+        assert api.get(f"/status/{uuid.uuid4()}").status_code == 404
+        assert api.status(known)["result"] == 20
+        assert api.ended(queued)["state"] == "SUCCESS"
+
+
+def test_workers_appear_within_3_s_and_leave_within_10(start):
+    cluster = start(workers=0)
+    with Api(cluster.url) as api:
+        worker = cluster.make_worker("worker1").start()
+        cluster.workers.append(worker)
+        cluster.wait_worker(worker)
+        until(lambda: len(api.get("/workers").json()["workers"]) == 1, 3, "the worker to be listed")
+        worker.kill()
+        until(lambda: not api.get("/workers").json()["workers"], 10, "the killed worker to be dropped")

@@ -28,9 +28,14 @@ def result_backend():
     return results
 
 
-def named(*names):
-    """The first of these environment variables that is set and not empty."""
-    return next((os.environ[name] for name in names if os.environ.get(name)), None)
+def named(celerys, ours):
+    """What the environment says: Celery's own variable wins over ours; None where neither is set."""
+    value = os.environ.get(celerys) or os.environ.get(ours) or None
+    if value and value == os.environ.get(ours):
+        import psutil  # knows the environment as it was before the celery command put ours over Celery's
+
+        value = psutil.Process().environ().get(celerys) or value
+    return value
 
 
 def running():

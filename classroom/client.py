@@ -8,6 +8,7 @@ import urllib.request
 import click
 
 from classroom.address import running
+from classroom.local.cluster import NO_PROXY
 
 
 def call(path, method="GET", body=None):
@@ -15,7 +16,7 @@ def call(path, method="GET", body=None):
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(address() + path, data, {"Content-Type": "application/json"}, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=40) as answer:
+        with NO_PROXY.open(request, timeout=40) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         with error:

@@ -42,7 +42,7 @@ def prepare(sender, **_):
 
 
 def named_by_hand():
-    """Whether the name was given with -n."""
+    """Whether the worker's name was given with -n."""
     context = click.get_current_context(silent=True)
     return context and context.get_parameter_source("hostname") != click.core.ParameterSource.DEFAULT
 

@@ -5,6 +5,7 @@ queue, `before_start` sees it arrive at a worker, and the result backend hears h
 """
 
 import json
+import os
 
 import celery
 from celery import states
@@ -25,10 +26,11 @@ class QueueFull(Exception):
 class RecordedCelery(celery.Celery):
     """A Celery app that writes each task into the ledger before the broker gets it."""
 
-    def __init__(self, *args, results, max_waiting=50_000, **kwargs):
+    def __init__(self, name, broker, results, max_waiting=50_000):
         # Not as an argument: CELERY_RESULT_BACKEND in the environment would put Celery's own in its place.
         self.backend_cls = f"{__name__}:RecordedBackend+{results}"
-        super().__init__(*args, task_cls=RecordedTask, **kwargs)
+        super().__init__(name, broker=broker, task_cls=RecordedTask)
+        os.environ["CELERY_BROKER_URL"] = broker  # which Celery would put before the argument
         self.ledger = Ledger(results)
         self.results = results
         self.max_waiting = max_waiting

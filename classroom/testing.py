@@ -22,9 +22,7 @@ def run(everything, arguments):
     if not arguments:
         for check in (("format", "--check", "--quiet"), ("check", "--quiet")):
             if code := python("ruff", *check, str(ROOT)):
-                print(
-                    f"ruff {check[0]} found something. To mend it: .venv/bin/ruff format . ; .venv/bin/ruff check --fix ."
-                )
+                print(f"ruff {check[0]} found something. To mend it: .venv/bin/ruff format . (or check --fix .)")
                 return code
     choice = [] if everything else ["-m", "not slow"]
     return python("pytest", "-n", "4", "--dist", "loadfile", "-q", "-rs", "--timeout", "180", *choice, *arguments)

@@ -66,6 +66,11 @@ def write_config(folder, host, port):
     return config
 
 
+def address(folder, port):
+    """The address of this folder's broker, with its password."""
+    return f"redis://:{password(folder)}@127.0.0.1:{port}/0"
+
+
 def answers(url):
     """Whether a Redis or Valkey server at this address answers, and has loaded its data."""
     try:

@@ -9,11 +9,12 @@ import urllib.request
 from pathlib import Path
 
 from classroom.local import broker, ports
-from classroom.local.process import Process, stop_all
+from classroom.local.process import NotReady, Process, stop_all
 from ledger import Ledger
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "BROKER_URL", "RESULT_BACKEND")
+NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the cluster is in this room
 
 # How each kind of process is asked to stop: a signal, and the seconds it has.
 STOP_WEB = ((signal.SIGTERM, 3),)
@@ -27,8 +28,9 @@ class LocalCluster:
         with LocalCluster(folder, workers=2) as cluster:
             cluster.url, cluster.ledger, cluster.workers[0].kill()
 
-    `folder` keeps its data and logs. A port of None is any free one. A `broker_url` names a broker
-    that runs elsewhere; then none is started. Raises NotReady when a process does not come up.
+    `folder` keeps its data and logs. Without a `port` any free one is taken, or the first free one of
+    `ports_from`, for the web server and the broker. A `broker_url` names a broker that runs elsewhere;
+    then none is started. Raises NotReady when a process does not come up.
     """
 
     def __init__(
@@ -38,24 +40,24 @@ class LocalCluster:
         concurrency=1,
         host="127.0.0.1",
         port=None,
-        broker_port=None,
+        ports_from=(None, None),
         broker_url=None,
         results=None,
         server=None,
         env=None,
     ):
         self.folder = Path(folder)
-        self.host, self.port = host, port or ports.any_free()
+        self.host, self.port = host, port
+        self.broker_port = None
+        self.web_ports_from, self.broker_ports_from = ports_from
         self.concurrency = concurrency
         self.env = {key: value for key, value in os.environ.items() if key not in NAMES} | (env or {})
         self.server = server
         self.broker = None
-        self.broker_port = broker_port or ports.any_free()
         self.broker_url, self.results = broker_url, results or broker_url
         self.starts_broker = not broker_url
         self.workers = [self.make_worker(f"worker{n + 1}") for n in range(workers)]
-        gunicorn = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py")]
-        self.web = self.make("web", [*gunicorn, "-b", f"{host}:{self.port}", "app:app"])
+        self.web = self.make("web", [])
 
     def __enter__(self):
         try:
@@ -86,8 +88,8 @@ class LocalCluster:
     def start(self):
         """Start everything and wait until all is ready."""
         self.start_broker()
-        for process in [*self.workers, self.web]:
-            process.start()
+        self.start_workers()
+        self.start_web()
         for worker in self.workers:
             self.wait_worker(worker)
         self.wait_web()
@@ -97,12 +99,40 @@ class LocalCluster:
         """Start the broker, unless one runs elsewhere, and wait until it answers."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.starts_broker:
-            config = broker.write_config(self.folder, "127.0.0.1", self.broker_port)
-            self.broker_url = f"redis://:{broker.password(self.folder)}@127.0.0.1:{self.broker_port}/0"
-            self.results = self.results or self.broker_url
-            self.broker = self.make("broker", [self.server or broker.find_server(), str(config)]).start()
-            self.broker.wait_ready(lambda: broker.answers(self.broker_url))
+            self.start_on_a_free_port(self.start_broker_on, self.broker_port, self.broker_ports_from)
         self.env |= {"CELERY_BROKER_URL": self.broker_url, "CELERY_RESULT_BACKEND": self.results}
+
+    def start_broker_on(self, port):
+        """Start the broker on this port; False when another program has it."""
+        config = broker.write_config(self.folder, "127.0.0.1", port)
+        self.broker_port, self.broker_url = port, broker.address(self.folder, port)
+        self.results = self.broker_url
+        self.broker = self.make("broker", [self.server or broker.find_server(), str(config)]).start()
+        return self.broker.wait_ready(lambda: broker.answers(self.broker_url), unless="Address already in use")
+
+    def start_workers(self):
+        """Start the workers and return at once."""
+        for worker in self.workers:
+            worker.start()
+
+    def start_web(self):
+        """Start the web server and return when it has its port."""
+        self.start_on_a_free_port(self.start_web_on, self.port, self.web_ports_from)
+
+    def start_web_on(self, port):
+        """Start the web server on this port; False when another program has it."""
+        self.port = port
+        gunicorn = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py")]
+        self.web.argv = [*gunicorn, "-b", f"{self.host}:{port}", "app:app"]
+        self.web.start()
+        return self.web.wait_ready(lambda: self.web.said("Listening at"), unless="Connection in use")
+
+    def start_on_a_free_port(self, start, given, first):
+        """Start a server on the given port, else on the first free one from `first` on, else on any."""
+        for port in [given] if given else free_ports(first):
+            if start(port):
+                return
+        raise NotReady(f"Port {port} is taken by another program.")
 
     def add_worker(self, name=None):
         """Start one more worker and wait until it is ready."""
@@ -122,7 +152,7 @@ class LocalCluster:
     def get(self, path):
         """The JSON answer to a GET, also to one that is an error; None where nothing answers."""
         try:
-            with urllib.request.urlopen(self.url + path, timeout=5) as answer:
+            with NO_PROXY.open(self.url + path, timeout=5) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             with error:
@@ -150,3 +180,11 @@ class LocalCluster:
     def make(self, name, argv):
         """A process of this cluster, not started yet; all share one environment."""
         return Process(name, argv, self.folder / "log" / f"{name}.log", self.env, ROOT)
+
+
+def free_ports(start, tries=5):
+    """Free ports to try in turn: another program may take one between the look and the use."""
+    for _ in range(tries):
+        start = start and ports.first_free(start)
+        yield start or ports.any_free()
+        start = start and start + 1

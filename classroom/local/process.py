@@ -40,15 +40,22 @@ class Process:
             )
         return self
 
-    def wait_ready(self, ready, timeout=60):
-        """Wait until `ready()` is true; raises NotReady when the process ends first, or time is up."""
+    def wait_ready(self, ready, timeout=60, unless=None):
+        """Wait until `ready()` is true, and return True; when it writes the words `unless`, kill it, False.
+
+        Raises NotReady when the process ends first, or time is up.
+        """
         deadline = time.monotonic() + timeout
-        while not ready():
+        while not (self.alive and ready()):
+            if unless and self.said(unless):
+                self.kill()
+                return False
             if not self.alive:
                 raise NotReady(f"{self.name} ended with exit code {self.process.poll()}. {self.last_words()}")
             if time.monotonic() > deadline:
                 raise NotReady(f"{self.name} was not ready after {timeout} s. {self.last_words()}")
             time.sleep(0.05)
+        return True
 
     def last_words(self, lines=12):
         """The end of what the process wrote since its start."""
@@ -75,8 +82,7 @@ class Process:
 
     def kill(self):
         """End the process and its children at once, as a power cut would."""
-        self.signal_group(signal.SIGKILL)
-        self.process.wait(10)
+        stop_all([self.process], ())
 
     def freeze(self):
         """Stop the clock for the process and its children: they hold what they hold, and do nothing."""

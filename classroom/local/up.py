@@ -13,7 +13,7 @@ from kombu import Connection
 
 from classroom.address import LAB, hidden, named, result_backend, running
 from classroom.local import broker, ports
-from classroom.local.cluster import STOP_BROKER, STOP_WEB, STOP_WORKER, LocalCluster
+from classroom.local.cluster import ROOT, STOP_BROKER, STOP_WEB, STOP_WORKER, LocalCluster
 from classroom.local.follow import Follower
 from classroom.local.process import NotReady, stop_all
 
@@ -111,10 +111,10 @@ def plan(workers, concurrency, host, port):
         workers=workers,
         concurrency=concurrency,
         host=host,
-        port=port or ports.first_free(5000, host),
+        port=port,
+        ports_from=(5000, 6399),
         broker_url=url,
         results=url and result_backend(),
-        broker_port=None if url else ports.first_free(6399),
     )
 
 
@@ -133,12 +133,14 @@ def start(cluster):
     note(cluster)
     if cluster.broker:
         version = broker.version(cluster.broker_url)
-        say(f"  broker    {version} on 127.0.0.1:{cluster.broker_port}, data in .lab/")
+        data = ".lab" if LAB == ROOT / ".lab" else LAB
+        say(f"  broker    {version} on 127.0.0.1:{cluster.broker_port}, data in {data}/")
     else:
         say(f"  broker    {hidden(cluster.broker_url)}, named by the environment")
-    for process in (*cluster.workers, cluster.web):
-        process.start()
-        note(cluster)
+    cluster.start_workers()
+    note(cluster)
+    cluster.start_web()
+    note(cluster)
     each = "1 task" if cluster.concurrency == 1 else f"{cluster.concurrency} tasks"
     for worker in cluster.workers:
         cluster.wait_worker(worker)

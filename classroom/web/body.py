@@ -5,6 +5,7 @@ import math
 import unicodedata
 
 from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from classroom.web.problems import CURL, Problem
 
@@ -27,6 +28,8 @@ def read(**fields):
 def read_object():
     """The body as a dict; an empty body is {} whatever its content type."""
     raw = request.get_data()
+    if request.content_length is None and len(raw) >= request.max_content_length:
+        raise RequestEntityTooLarge  # a body sent in chunks is cut off at the limit
     if not raw:
         return {}
     if not request.is_json:

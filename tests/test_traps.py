@@ -1,0 +1,122 @@
+"""Traps of the course's old code and of the tutorials: none of them may be true of ours."""
+
+import subprocess
+import sys
+
+import psutil
+import pytest
+from parts import Api, until
+
+from classroom.local.cluster import ROOT
+
+LOOK = {"CELERY_BROKER_URL": "redis://127.0.0.1:1/0", "CELERY_RESULT_BACKEND": "redis://127.0.0.1:1/0"}
+
+
+@pytest.mark.parametrize("first", ["app", "tasks", "ledger", "classroom.recorded", "classroom.web.status"])
+def test_every_module_can_be_imported_first(first):
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {first}"], cwd=ROOT, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_worker_machine_needs_no_web_server():
+    code = "import sys, tasks; sys.exit('gunicorn' in sys.modules or 'app' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=30).returncode == 0
+
+
+def test_submitting_opens_no_channel_and_no_connection_per_task(cluster, api):
+    # Given what the broker and the web processes hold after a first round
+    def round_of(count):
+        for number in range(count):
+            api.post(f"/cancel/{api.submit(x=number, seconds=600)}")
+
+    def held():
+        web = cluster.web.process.children()
+        sockets = sum(len(process.net_connections(kind="tcp")) for process in web)
+        return len(cluster.ledger.redis.pubsub_channels("celery-task-meta-*")), sockets
+
+    round_of(40)
+    channels, sockets = held()
+    # When many more are submitted
+    round_of(400)
+    # I expect no channel, and no more connections than before (one of either side may come or go)
+    assert channels == 0 and held()[0] == 0
+    assert held()[1] <= sockets + 4
+
+
+def test_a_students_delay_opens_no_channel_either_and_get_still_works(cluster):
+    code = """
+import sys
+import tasks
+results = [tasks.longtask.delay(n, 0) for n in range(50)]
+assert tasks.celery.ledger.redis.pubsub_channels("celery-task-meta-*") == [], "subscribed when sent"
+assert [result.get(timeout=20) for result in results] == [2 * n for n in range(50)]
+from celery import chord, group
+assert sorted(group(tasks.longtask.s(n, 0) for n in range(5))().get(timeout=20)) == [0, 2, 4, 6, 8]
+assert {tasks.celery.ledger.task(result.id)["state"] for result in results} == {"SUCCESS"}
+"""
+    env = cluster.env | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, cwd=ROOT, capture_output=True, text=True, timeout=90)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_worker_that_joins_late_takes_its_share(start):
+    # Given one busy worker and three tasks behind
+    cluster = start(workers=1)
+    with Api(cluster.url) as api:
+        tasks = [api.submit(seconds=3) for _ in range(4)]
+        until(lambda: api.status(tasks[0])["state"] == "PROGRESS", what="the first to run")
+        # When a second worker joins
+        cluster.add_worker()
+        # I expect it to run its half: nothing was hoarded by the first
+        workers = [api.ended(task_id)["worker"].split("@")[0] for task_id in tasks]
+        assert sorted(workers) == ["worker1", "worker1", "worker2", "worker2"]
+
+
+def test_progress_is_what_the_task_wrote(api):
+    task_id = api.submit(seconds=3)
+    seen = set()
+
+    def ended():
+        status = api.status(task_id)
+        if status["progress"]:
+            seen.add(status["progress"]["percent"])
+        return status["finished_at"]
+
+    until(ended, what="the task to end")
+    assert len(seen) >= 4 and seen <= {17, 33, 50, 67, 83, 100}
+
+
+def test_a_failed_task_is_an_answer_not_an_error_of_the_server(start, tmp_path):
+    file = tmp_path / "97-fail" / "exercise.py"
+    file.parent.mkdir()
+    file.write_text(
+        "from celery import shared_task\nfrom flask import Blueprint\nbp = Blueprint('fail', __name__)\n"
+        "@shared_task(name='fail')\ndef fail():\n    return 1 / 0\n"
+        "@bp.post('/fail')\ndef start():\n    return {'task_id': fail.delay().id}, 202\n"
+    )
+    with Api(start(workers=1, env={"EXERCISE_FILE": str(file)}).url) as api:
+        status = api.ended(api.post("/fail").json()["task_id"])
+        assert status["error"] == {"type": "ZeroDivisionError", "message": "division by zero"}
+
+
+@pytest.mark.slow
+def test_20_000_submits_cost_a_web_process_little_memory(start):
+    # Given web processes that are warm
+    cluster = start(workers=0)
+    with Api(cluster.url) as api:
+
+        def round_of(count):
+            for number in range(count):
+                api.submit(x=number)
+
+        def memory():
+            return max(process.memory_info().rss for process in cluster.web.process.children())
+
+        round_of(3_000)
+        before = memory()
+        round_of(20_000)
+        # I expect far less than the 380 KB per 1,000 submits of a subscription for each
+        assert memory() - before < 3 * 2**20
+        assert psutil.Process(cluster.web.pid).is_running()

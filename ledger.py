@@ -3,7 +3,7 @@
 Celery alone answers PENDING for any id, even one that nobody ever gave out. So each task has a
 record of its own in Redis, written before the task is queued and changed at every step:
 
-    lab:task:<id>   hash        everything known of one task; expires as results do
+    lab:task:<id>   hash        everything known of one task; expires a day after its end, as results do
     lab:waiting     sorted set  ids in the queue, by the time they were submitted
     lab:running     sorted set  ids on a worker, by the time their lease ends
     lab:workers     sorted set  worker names, by the time of their last heartbeat
@@ -19,7 +19,7 @@ import redis
 from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
 
-KEEP = 24 * 3600  # seconds a record is kept after its last step, as long as results are
+KEEP = 24 * 3600  # seconds a record is kept after its task's end, as long as results are
 LEASE = 6  # seconds an attempt belongs to its worker after the worker's last heartbeat
 MAX_LOST = 3  # a task that lost this many workers is given up
 TERMINAL = ("SUCCESS", "FAILURE", "REVOKED")
@@ -31,10 +31,11 @@ local function stamp(time) return string.format('%.3f', time) end
 local id = ARGV[1]
 local task = 'lab:task:' .. (id or '')
 local function get(field) return redis.call('HGET', task, field) end
-local function set(...) redis.call('HSET', task, ...) redis.call('EXPIRE', task, ARGV[2]) end
+local function set(...) redis.call('HSET', task, ...) end
 local function ended() local s = get('state') return s == 'SUCCESS' or s == 'FAILURE' or s == 'REVOKED' end
 local function finish(state, error)
   set('state', state, 'finished', stamp(now), 'error', error)
+  redis.call('EXPIRE', task, ARGV[2])
   redis.call('ZREM', 'lab:waiting', id) redis.call('ZREM', 'lab:running', id)
 end
 local function queue(state)
@@ -73,8 +74,8 @@ return 1""",
     "ended": """
 if ended() or (ARGV[3] ~= '' and get('attempt') ~= ARGV[3]) then return 0 end
 redis.call('HSETNX', task, 'submitted', stamp(now))
-finish(ARGV[4], ARGV[6])
 if ARGV[5] ~= '' then set('result', ARGV[5]) end
+finish(ARGV[4], ARGV[6])
 return 1""",
     # This attempt failed and the task was sent again by itself: keep why.
     "retried": """
@@ -115,6 +116,17 @@ for i = 5, #ARGV do
   end
 end
 return 1""",
+    # Who is alive: what each says, and for how long it has been silent; and what runs, and on whom.
+    "workers": """
+local seen = redis.call('ZRANGEBYSCORE', 'lab:workers', now - ARGV[3], '+inf', 'WITHSCORES')
+local workers, tasks = {}, redis.call('ZRANGEBYSCORE', 'lab:running', now, '+inf')
+for i = 1, #seen, 2 do
+  workers[#workers + 1] = {redis.call('GET', 'lab:worker:' .. seen[i]), stamp(now - seen[i + 1])}
+end
+for i, running in ipairs(tasks) do
+  tasks[i] = {running, redis.call('HGET', 'lab:task:' .. running, 'worker')}
+end
+return {workers, tasks}""",
     "gone": "redis.call('DEL', 'lab:worker:' .. id) return redis.call('ZREM', 'lab:workers', id)",
 }
 
@@ -157,22 +169,15 @@ class Ledger:
 
     def workers(self):
         """Every worker that is alive: what it says of itself, the ids it runs, its `last_seen_s`."""
-        pipe = self.redis.pipeline()
-        pipe.time().zrange("lab:workers", 0, -1, withscores=True).zrange("lab:running", 0, -1)
-        (seconds, micros), seen, running = pipe.execute()
-        now = seconds + micros / 1e6
-        alive = {name: now - when for name, when in seen if when > now - LEASE}
-        for name in alive:
-            pipe.get(f"lab:worker:{name}")
-        for id in running:
-            pipe.hget(f"lab:task:{id}", "worker")
-        answers = pipe.execute()
-        said, runs = answers[: len(alive)], list(zip(running, answers[len(alive) :], strict=True))
+        workers, tasks = self.step("workers", "", LEASE)
         return [
-            json.loads(words)
-            | {"running": [id for id, worker in runs if worker == name], "last_seen_s": round(max(0, silence), 1)}
-            for (name, silence), words in zip(alive.items(), said, strict=True)
-            if words
+            (about := json.loads(said))
+            | {
+                "running": [id for id, worker in tasks if worker == about["name"]],
+                "last_seen_s": round(float(silent), 1),
+            }
+            for said, silent in workers
+            if said
         ]
 
     def waiting(self):

@@ -5,7 +5,6 @@ Start it with:  flask run   or   gunicorn app:app   or   python app.py
 
 import hashlib
 import json
-import os
 import threading
 import time
 import uuid
@@ -14,13 +13,14 @@ from pathlib import Path
 from flask import Flask, Response, request, url_for
 
 from classroom import exercises
+from classroom.environment import whole
 from classroom.heartbeat import fingerprint
 from classroom.web import body, cheatsheet, problems, status
 from classroom.web.problems import Problem
 from tasks import celery, longtask
 
 WEB = Path(__file__).parent / "classroom" / "web"
-THREADS = int(os.environ.get("WEB_THREADS", 16))  # of one gunicorn process
+THREADS = whole("WEB_THREADS", 16)  # of one gunicorn process
 
 app = Flask(__name__, static_folder=None)
 app.config["MAX_CONTENT_LENGTH"] = 16 * 1024
@@ -139,4 +139,4 @@ def seconds_to_wait():
 
 
 if __name__ == "__main__":
-    app.run(port=int(os.environ.get("PORT", 5000)))
+    app.run(port=whole("PORT", 5000))

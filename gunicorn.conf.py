@@ -1,12 +1,11 @@
 """gunicorn's settings: `gunicorn app:app` reads this file by itself."""
 
-import os
-
 from classroom.address import result_backend
+from classroom.environment import whole
 
 worker_class = "gthread"
-workers = int(os.environ.get("WEB_PROCESSES", 2))
-threads = int(os.environ.get("WEB_THREADS", 16))
+workers = whole("WEB_PROCESSES", 2)
+threads = whole("WEB_THREADS", 16)
 preload_app = False  # each process opens its own connections: one shared across a fork mixes up answers
 limit_request_line = 8190  # a path with a very long id reaches the app, which answers 404
 graceful_timeout = 2  # seconds that a held ?wait= may delay a stop

@@ -4,18 +4,18 @@ Start a worker with:  celery -A tasks worker --loglevel=info
 """
 
 import math
-import os
 import time
 
 from classroom import exercises, heartbeat  # noqa: F401 - heartbeat's signal handlers tell that a worker is alive
 from classroom.address import broker_url, result_backend
+from classroom.environment import whole
 from classroom.recorded import RecordedCelery
 
 celery = RecordedCelery(
     "tasks",
     broker=broker_url(),
     results=result_backend(),
-    max_waiting=int(os.environ.get("MAX_WAITING", 50_000)),
+    max_waiting=whole("MAX_WAITING", 50_000),
 )
 
 celery.set_default()  # what @shared_task means, in every thread
@@ -43,11 +43,14 @@ celery.conf.update(
     worker_redirect_stdouts=False,
     # Results are kept as long as the ledger's records: a day.
     result_expires=24 * 3600,
+    # One connection to the results for all threads of a web process, not one for each.
+    result_backend_thread_safe=True,
     # A worker that starts before its broker, or loses it, waits for it.
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     # Whoever sends a task waits for a silent broker for half a second, then says so.
     broker_connection_timeout=0.5,
+    broker_pool_limit=32,
     broker_pool_acquire_timeout=1,
     broker_transport_options={"socket_timeout": 0.5, "socket_connect_timeout": 0.5, "visibility_timeout": 3600},
     redis_socket_timeout=0.5,

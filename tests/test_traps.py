@@ -45,6 +45,20 @@ def test_submitting_opens_no_channel_and_no_connection_per_task(cluster, api):
     assert held()[1] <= sockets + 4
 
 
+def test_web_processes_share_no_connection(cluster, api):
+    for _ in range(40):  # enough for every process to have answered
+        api.get("/healthz")
+    lines = [
+        {
+            line.laddr.port
+            for line in process.net_connections("tcp")
+            if line.raddr and line.raddr.port == cluster.broker_port
+        }
+        for process in cluster.web.process.children()
+    ]
+    assert len(lines) == 2 and all(lines) and not set.intersection(*lines)
+
+
 def test_a_students_delay_opens_no_channel_either_and_get_still_works(cluster):
     code = """
 import sys

@@ -57,10 +57,10 @@ def drain(most=8 * 2**20):
 
 
 def no_broker(error):
-    """The broker, or the Redis that keeps the results, did not answer in time."""
+    """The broker, or the Redis that keeps the results, did not answer in time or refused."""
     logging.getLogger(__name__).warning("no broker: %s", error)
-    where = hidden(broker_url())
-    return answer(Problem(503, f"The broker at {where} does not answer: try again, or start it with ./lab up", 2))
+    said = f"The broker {hidden(broker_url())} cannot be used ({error}). Try again, or start it with ./lab up"
+    return answer(Problem(503, said, 2))
 
 
 def our_fault(error):

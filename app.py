@@ -54,8 +54,8 @@ def claim(job):
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return task_id, False
-    if not (1 <= len(key) <= 200 and key.isprintable()):
-        expected = "1 to 200 printable characters"
+    if not (1 <= len(key) <= 200 and key.isascii() and key.isprintable()):
+        expected = "1 to 200 printable ASCII characters"
         raise Problem(422, f"Idempotency-Key should be {expected}.", field="Idempotency-Key", expected=expected)
     digest = hashlib.sha256(json.dumps(job).encode()).hexdigest()
     first_digest, task_id = celery.ledger.step("claimed", task_id, key, digest).split()
@@ -132,8 +132,11 @@ def find(task_id):
 
 def seconds_to_wait():
     """The ?wait= of this request, in seconds; 0 where there is none."""
+    words = request.args.get("wait", "0")
     try:
-        return body.check("wait", float(request.args.get("wait", 0)), body.number(0, 30))
+        if "_" in words or not words.isascii():  # float() would read them
+            raise ValueError
+        return body.check("wait", float(words), body.number(0, 30))
     except ValueError:
         raise Problem(422, "wait should be a number from 0 to 30.", field="wait", expected="seconds, 0 to 30") from None
 

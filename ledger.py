@@ -8,6 +8,7 @@ record of its own in Redis, written before the task is queued and changed at eve
     lab:running     sorted set  ids on a worker, by the time their lease ends
     lab:workers     sorted set  worker names, by the time of their last heartbeat
     lab:worker:<n>  string      what a worker says of itself (JSON); expires when its heartbeats stop
+    lab:steps       stream      one entry for each step of each task, in Redis's order; the oldest are dropped
 
 A step is one Lua script, which Redis runs as a whole or not at all, and all times are Redis's own,
 so machines with wrong clocks do no harm.
@@ -22,74 +23,124 @@ from redis.retry import Retry
 KEEP = 24 * 3600  # seconds a record is kept after its task's end, as long as results are
 LEASE = 6  # seconds an attempt belongs to its worker after the worker's last heartbeat
 MAX_LOST = 3  # a task that lost this many workers is given up
+STEPS_KEPT = 20_000
+GIVEN_UP = json.dumps({"type": "WorkerLost", "message": f"given up after {MAX_LOST} workers died while running it"})
 TERMINAL = ("SUCCESS", "FAILURE", "REVOKED")
 
-PRELUDE = """
+PRELUDE = (
+    """
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
+local id, keep = ARGV[1], ARGV[2]
 local function stamp(time) return string.format('%.3f', time) end
-local id = ARGV[1]
-local task = 'lab:task:' .. (id or '')
-local function get(field) return redis.call('HGET', task, field) end
-local function set(...) redis.call('HSET', task, ...) end
+local function key(of) return 'lab:task:' .. of end
+local function get(field) return redis.call('HGET', key(id), field) end
+local function set(...) redis.call('HSET', key(id), ...) end
+local function tell(step, worker)
+  redis.call('XADD', 'lab:steps', 'MAXLEN', '~', STEPS_KEPT, '*', 'step', step, 'id', id,
+    'attempt', get('attempt') or 0, 'worker', worker or '')
+end
 local function ended() local s = get('state') return s == 'SUCCESS' or s == 'FAILURE' or s == 'REVOKED' end
 local function finish(state, error)
   set('state', state, 'finished', stamp(now), 'error', error)
-  redis.call('EXPIRE', task, ARGV[2])
+  redis.call('HDEL', key(id), 'message')
+  redis.call('EXPIRE', key(id), keep)
   redis.call('ZREM', 'lab:waiting', id) redis.call('ZREM', 'lab:running', id)
+  tell(state, get('worker'))
 end
-local function queue(state)
-  set('state', state, 'queued', stamp(now))
-  redis.call('ZREM', 'lab:running', id) redis.call('ZADD', 'lab:waiting', get('submitted'), id)
+local function queue(state, step, due)
+  set('state', state, 'queued', stamp(due or now))
+  redis.call('ZREM', 'lab:running', id) redis.call('ZADD', 'lab:waiting', due or get('submitted'), id)
+  tell(step, get('worker'))
 end
-"""
+local function back(lost)
+  if get('cancelled') then return finish('REVOKED', '') end
+  if redis.call('HINCRBY', key(id), 'lost', lost) >= MAX_LOST then return finish('FAILURE', 'GIVEN_UP') end
+  queue('PENDING', lost == 0 and 'returned' or 'lost')
+end
+""".replace("STEPS_KEPT", str(STEPS_KEPT))
+    .replace("MAX_LOST", str(MAX_LOST))
+    .replace("GIVEN_UP", GIVEN_UP)
+)
 
 STEPS = {
     # A new task, or the same id sent again (a retry): its next attempt may start. 0: the queue is full.
     "submitted": """
+local name, args, label, most, delay, message = unpack(ARGV, 3)
 if ended() then return 1 end
-if redis.call('ZCARD', 'lab:waiting') >= tonumber(ARGV[6]) and not get('submitted') then return 0 end
-if redis.call('HSETNX', task, 'submitted', stamp(now)) == 1 then
-  set('name', ARGV[3], 'args', ARGV[4], 'label', ARGV[5], 'attempt', 0, 'lost', 0)
-  queue('PENDING')
-elseif get('attempt') == '0' then queue('PENDING') else queue('RETRY') end
+if redis.call('ZCARD', 'lab:waiting') >= tonumber(most) and not get('submitted') then return 0 end
+set('message', message)
+if redis.call('HSETNX', key(id), 'submitted', stamp(now)) == 1 then
+  set('name', name, 'args', args, 'label', label, 'attempt', 0, 'lost', 0)
+end
+local due = tonumber(delay) > 0 and now + delay or nil
+if get('attempt') == '0' then queue('PENDING', 'queued', due) else queue('RETRY', 'queued', due or now) end
 return 1""",
     # A worker has the task in hand. 0 refuses it: already ended, or running under another's lease.
     "started": """
+local name, worker, lease, tag = unpack(ARGV, 3)
 if ended() or (tonumber(redis.call('ZSCORE', 'lab:running', id)) or 0) > now then return 0 end
-redis.call('HSETNX', task, 'submitted', stamp(now))
-redis.call('HSETNX', task, 'name', ARGV[3])
-redis.call('HDEL', task, 'progress', 'error')
-set('state', 'STARTED', 'started', stamp(now), 'worker', ARGV[4])
-redis.call('ZREM', 'lab:waiting', id)
-redis.call('ZADD', 'lab:running', now + ARGV[5], id)
-return redis.call('HINCRBY', task, 'attempt', 1)""",
+redis.call('HSETNX', key(id), 'submitted', stamp(now))
+redis.call('HSETNX', key(id), 'name', name)
+redis.call('HDEL', key(id), 'progress', 'error')
+set('state', 'STARTED', 'started', stamp(now), 'worker', worker, 'tag', tag)
+redis.call('ZREM', 'lab:waiting', id) redis.call('ZADD', 'lab:running', now + lease, id)
+local attempt = redis.call('HINCRBY', key(id), 'attempt', 1)
+tell('started', worker)
+return attempt""",
     # How far it is. 0 tells the attempt to stop: it was cancelled, or another attempt took over.
     "progress": """
-if ended() or get('attempt') ~= ARGV[3] then return 0 end
-set('state', 'PROGRESS', 'progress', ARGV[4])
+local attempt, progress = unpack(ARGV, 3)
+if ended() or get('attempt') ~= attempt then return 0 end
+set('state', 'PROGRESS', 'progress', progress)
 if get('cancelled') then return 0 end
 return 1""",
     # The first end wins; a stale attempt's comes too late. An empty attempt is the worker's own word.
     "ended": """
-if ended() or (ARGV[3] ~= '' and get('attempt') ~= ARGV[3]) then return 0 end
-redis.call('HSETNX', task, 'submitted', stamp(now))
-if ARGV[5] ~= '' then set('result', ARGV[5]) end
-finish(ARGV[4], ARGV[6])
+local attempt, state, result, error = unpack(ARGV, 3)
+if ended() or (attempt ~= '' and get('attempt') ~= attempt) then return 0 end
+redis.call('HSETNX', key(id), 'submitted', stamp(now))
+if result ~= '' then set('result', result) end
+finish(state, error)
 return 1""",
     # This attempt failed and the task was sent again by itself: keep why.
     "retried": """
-if get('state') == 'RETRY' and get('attempt') == ARGV[3] then set('error', ARGV[4]) end
+local attempt, error = unpack(ARGV, 3)
+if get('state') == 'RETRY' and get('attempt') == attempt then set('error', error) end
 return 1""",
-    # The worker gave the task back, or lost the process that ran it: someone else may have it.
+    # The worker gave the task back (0), or lost the process that ran it (1): someone else may have it.
     "returned": """
-if redis.call('EXISTS', task) == 0 or ended() then return 0 end
-if get('cancelled') then finish('REVOKED', '') return 1 end
-if redis.call('HINCRBY', task, 'lost', ARGV[3]) >= tonumber(ARGV[4]) then finish('FAILURE', ARGV[5]) return 1 end
-queue('PENDING')
+if redis.call('EXISTS', key(id)) == 1 and not ended() then back(tonumber(ARGV[3])) end
 return 1""",
+    # Tasks that nobody holds any more, one by one; each is handed out once, to be queued again.
+    # First those whose worker let the lease run out. Then those that wait, but are in no queue: the queue
+    # is first in, first out, so a task is in none when the next message in it was queued later.
+    "overdue": """
+local grace, list, most, again = tonumber(ARGV[3]), ARGV[4], 20, {}
+local function send() if get('state') == 'PENDING' then again[#again + 1] = get('message') end end
+for _, lost in ipairs(redis.call('ZRANGEBYSCORE', 'lab:running', '-inf', now, 'LIMIT', 0, most)) do
+  id = lost
+  local tag = get('tag')
+  if tag then redis.call('HDEL', 'unacked', tag) redis.call('ZREM', 'unacked_index', tag) end
+  redis.call('ZREM', 'lab:running', id)
+  if get('state') then back(1) send() end
+end
+if list == '' then return again end
+local first, at = redis.call('LINDEX', list, -1), now
+if first then
+  local known, message = pcall(cjson.decode, first)
+  at = known and tonumber(redis.call('HGET', key(message.headers.id), 'queued')) or 0
+end
+for _, waiting in ipairs(redis.call('ZRANGEBYSCORE', 'lab:waiting', '-inf', now - grace, 'LIMIT', 0, most)) do
+  id = waiting
+  local queued = tonumber(get('queued') or now)
+  if queued < now - grace and queued < at then
+    set('queued', stamp(now)) again[#again + 1] = get('message')
+  end
+end
+return again""",
     "cancelled": """
-if redis.call('EXISTS', task) == 0 then return 'unknown' end
+if redis.call('EXISTS', key(id)) == 0 then return 'unknown' end
 if ended() then return 'ended' end
 set('cancelled', stamp(now))
 if redis.call('ZSCORE', 'lab:waiting', id) then finish('REVOKED', '') end
@@ -97,22 +148,23 @@ return 'cancelled'""",
     # Publishing failed, nobody has the id: as if it had never been there.
     "withdrawn": """
 if get('state') == 'PENDING' and get('attempt') == '0' then
-  redis.call('DEL', task) redis.call('ZREM', 'lab:waiting', id)
+  tell('withdrawn') redis.call('DEL', key(id)) redis.call('ZREM', 'lab:waiting', id)
 end
 return 1""",
     # A request's Idempotency-Key belongs to the first id and body that came with it.
     "claimed": """
-local key = 'lab:key:' .. ARGV[3]
-redis.call('SET', key, ARGV[4] .. ' ' .. id, 'NX', 'EX', ARGV[2])
-return redis.call('GET', key)""",
+local name = 'lab:key:' .. ARGV[3]
+redis.call('SET', name, ARGV[4] .. ' ' .. id, 'NX', 'EX', keep)
+return redis.call('GET', name)""",
     # A worker's heartbeat: it is alive, and so are the attempts that it runs.
     "alive": """
-redis.call('SET', 'lab:worker:' .. id, ARGV[3], 'EX', ARGV[4])
+local about, lease = ARGV[3], ARGV[4]
+redis.call('SET', 'lab:worker:' .. id, about, 'EX', lease)
 redis.call('ZADD', 'lab:workers', now, id)
-redis.call('ZREMRANGEBYSCORE', 'lab:workers', 0, now - ARGV[2])
+redis.call('ZREMRANGEBYSCORE', 'lab:workers', 0, now - keep)
 for i = 5, #ARGV do
-  if redis.call('HGET', 'lab:task:' .. ARGV[i], 'worker') == id then
-    redis.call('ZADD', 'lab:running', 'XX', now + ARGV[4], ARGV[i])
+  if redis.call('HGET', key(ARGV[i]), 'worker') == id then
+    redis.call('ZADD', 'lab:running', 'XX', now + lease, ARGV[i])
   end
 end
 return 1""",
@@ -123,9 +175,7 @@ local workers, tasks = {}, redis.call('ZRANGEBYSCORE', 'lab:running', now, '+inf
 for i = 1, #seen, 2 do
   workers[#workers + 1] = {redis.call('GET', 'lab:worker:' .. seen[i]), stamp(now - seen[i + 1])}
 end
-for i, running in ipairs(tasks) do
-  tasks[i] = {running, redis.call('HGET', 'lab:task:' .. running, 'worker')}
-end
+for i, running in ipairs(tasks) do tasks[i] = {running, redis.call('HGET', key(running), 'worker')} end
 return {workers, tasks}""",
     "gone": "redis.call('DEL', 'lab:worker:' .. id) return redis.call('ZREM', 'lab:workers', id)",
 }

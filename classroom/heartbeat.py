@@ -12,6 +12,7 @@ import click
 from celery.signals import heartbeat_sent, worker_init, worker_shutdown
 from celery.utils.log import get_logger
 from celery.worker.state import active_requests
+from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from ledger import LEASE, Ledger
@@ -52,6 +53,7 @@ class Heartbeat:
 
     def __init__(self, worker):
         self.name = worker.hostname
+        self.app = worker.app
         self.ledger = Ledger(worker.app.results)  # not patient: the next beat comes anyway
         self.about = {
             "name": self.name,
@@ -65,7 +67,8 @@ class Heartbeat:
         running = [request.id for request in active_requests]
         try:
             self.ledger.step("alive", self.name, json.dumps(self.about), LEASE, *running)
-        except RedisError as error:
+            self.app.recover(self.ledger)
+        except (RedisError, OperationalError) as error:
             logger.warning("heartbeat not heard: %s", error)
 
     def stop(self, **_):

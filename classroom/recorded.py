@@ -1,22 +1,24 @@
 """Celery, with an entry in the ledger at each step of every task.
 
-Three places where Celery lets us in are enough: `send_task` sees every task on its way to the
-queue, `before_start` sees it arrive at a worker, and the result backend hears how it ended.
+Three places where Celery lets us in are enough: `send_task_message` sees every task on its way to
+the queue, `before_start` sees it arrive at a worker, and the result backend hears how it ended.
 """
 
-import json
+import json as plain_json
 import os
+from datetime import UTC, datetime
+from functools import cached_property
 
 import celery
 from celery import states
+from celery.app.amqp import AMQP, task_message
 from celery.backends.redis import RedisBackend
 from celery.exceptions import Ignore
 from celery.worker import request
 from kombu.exceptions import EncodeError
+from kombu.utils import json
 
-from ledger import LEASE, MAX_LOST, TERMINAL, Ledger
-
-GIVEN_UP = json.dumps({"type": "WorkerLost", "message": f"given up after {MAX_LOST} workers died while running it"})
+from ledger import LEASE, TERMINAL, Ledger
 
 
 class QueueFull(Exception):
@@ -26,6 +28,8 @@ class QueueFull(Exception):
 class RecordedCelery(celery.Celery):
     """A Celery app that writes each task into the ledger before the broker gets it."""
 
+    amqp_cls = f"{__name__}:RecordedAMQP"
+
     def __init__(self, name, broker, results, max_waiting=50_000):
         # Not as an argument: CELERY_RESULT_BACKEND in the environment would put Celery's own in its place.
         self.backend_cls = f"{__name__}:RecordedBackend+{results}"
@@ -34,18 +38,42 @@ class RecordedCelery(celery.Celery):
         self.ledger = Ledger(results)
         self.results = results
         self.max_waiting = max_waiting
+        self.list = self.conf.task_default_queue if broker == results else ""  # the queue, where we can look into it
 
-    def send_task(self, name, args=None, kwargs=None, task_id=None, label="", **options):
+    def recover(self, ledger):
+        """Queue again what nobody holds any more; any process may do this at any time."""
+        for message in ledger.step("overdue", "", LEASE, self.list):
+            self.amqp.send_again(json.loads(message))
+
+
+class RecordedAMQP(AMQP):
+    """Celery's way to the broker, which leads past the ledger."""
+
+    @cached_property
+    def publish(self):
+        """Celery's own function that sends a message."""
+        return self._create_task_sender()
+
+    def send_task_message(self, producer, name, message, label="", **options):
         """Send a task as Celery does, recorded first; raises QueueFull where the ledger says so."""
-        task_id = task_id or celery.utils.uuid()
-        said = json.dumps([args or (), kwargs or {}], default=str)
-        if not self.ledger.step("submitted", task_id, name, said, label, self.max_waiting):
-            raise QueueFull(f"{self.max_waiting} tasks are waiting already")
+        task_id, ledger = message.headers["id"], self.app.ledger
+        queue = getattr(options.get("queue"), "name", options.get("queue"))
+        said = json.dumps([message.headers, message.properties, message.body, queue])
+        args, delay, most = message.headers["argsrepr"], seconds_until(message.headers["eta"]), self.app.max_waiting
+        if not ledger.step("submitted", task_id, name, args, label, most, delay, said):
+            raise QueueFull(f"{most} tasks are waiting already")
         try:
-            return super().send_task(name, args, kwargs, task_id=task_id, **options)
+            return self.publish(producer, name, message, **options)
         except Exception:
-            self.ledger.step("withdrawn", task_id)
+            ledger.step("withdrawn", task_id)
             raise
+
+    def send_again(self, said):
+        """Send a recorded message once more, with the same id."""
+        headers, properties, body, queue = said
+        message = task_message(headers, properties, body, None)
+        with self.app.producer_or_acquire() as producer:
+            self.publish(producer, headers["task"], message, queue=queue)
 
 
 class Request(request.Request):
@@ -55,12 +83,12 @@ class Request(request.Request):
         """Refuse the message; it goes back to the queue when the process that ran it died."""
         super().reject(requeue)
         if requeue:
-            self.task.app.ledger.step("returned", self.id, 1, MAX_LOST, GIVEN_UP)
+            self.task.app.ledger.step("returned", self.id, 1)
 
     def cancel(self, *args, **kwargs):
         """Stop the attempt because the worker stops; its message goes back to the queue."""
         super().cancel(*args, **kwargs)
-        self.task.app.ledger.step("returned", self.id, 0, MAX_LOST, GIVEN_UP)
+        self.task.app.ledger.step("returned", self.id, 0)
 
 
 class RecordedTask(celery.Task):
@@ -70,8 +98,9 @@ class RecordedTask(celery.Task):
 
     def before_start(self, task_id, args, kwargs):
         """Take the lease on this task, or leave the task alone."""
-        worker = self.request.hostname
-        self.request.attempt = self.app.ledger.step("started", task_id, self.name, worker, LEASE)
+        tag = (self.request.properties or {}).get("delivery_tag", "")
+        started = self.app.ledger.step("started", task_id, self.name, self.request.hostname, LEASE, tag)
+        self.request.attempt = started
         if not self.request.attempt:
             raise Ignore(f"{task_id} has ended, or runs elsewhere")
 
@@ -130,14 +159,21 @@ class RecordedBackend(RedisBackend):
         return True
 
 
+def seconds_until(moment):
+    """How long it is until this ISO 8601 moment, by this machine's clock, which also set it."""
+    if not moment:
+        return 0
+    return max(0, (datetime.fromisoformat(moment) - datetime.now(UTC)).total_seconds())
+
+
 def dumps(value):
     """The value as JSON text; raises EncodeError, which fails the task, for what JSON cannot hold."""
     try:
-        return json.dumps(value, default=str)
+        return plain_json.dumps(value, default=str)
     except (TypeError, ValueError) as error:
         raise EncodeError(error) from error
 
 
 def problem(error):
     """An exception as the ledger keeps it: its type and its message."""
-    return json.dumps({"type": type(error).__name__, "message": str(error)})
+    return plain_json.dumps({"type": type(error).__name__, "message": str(error)})

@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 import requests
@@ -40,6 +41,11 @@ def until(predicate, timeout=20, what="the condition"):
             pytest.fail(f"waited {timeout} s for {what}")
         time.sleep(0.05)
     return value
+
+
+def given(name):
+    """The environment in which a cluster also runs the tasks of tests/given/<name>/."""
+    return {"EXERCISE_FILE": str(Path(__file__).parent / "given" / name / "exercise.py")}
 
 
 class Api(requests.Session):

@@ -56,7 +56,7 @@ def test_an_idempotency_key_makes_two_requests_one_task(api):
     # and another body under the same key refused
     other = api.post("/longtask", json={"x": 2}, headers=headers)
     assert (other.status_code, other.json()["field"]) == (422, "Idempotency-Key")
-    for wrong in ("", "k" * 201, "a\tb"):
+    for wrong in ("", "k" * 201, "a\tb", "é"):
         assert api.post("/longtask", json={}, headers={"Idempotency-Key": wrong}).status_code == 422
 
 
@@ -69,7 +69,7 @@ def test_wait_holds_the_answer_until_the_task_ends(api):
     assert api.status(task_id, wait=1)["finished_at"] is None
     assert 0.9 < time.monotonic() - before < 5
     api.post(f"/cancel/{task_id}")
-    for wrong in ("-1", "31", "soon", "nan", "1e999"):
+    for wrong in ("-1", "31", "soon", "nan", "1e999", "1_0", "٣", ""):
         answer = api.get(f"/status/{task_id}?wait={wrong}")
         assert (answer.status_code, answer.json()["field"]) == (422, "wait")
 

@@ -3,7 +3,7 @@
 import json
 import uuid
 
-from parts import Api, until
+from parts import Api, given, until
 
 
 def test_no_worker_is_listening(start):
@@ -46,20 +46,9 @@ def test_a_cancelled_task_never_runs_also_when_no_worker_was_there(start):
         assert "Cancelled at" in status["status"]
 
 
-def test_a_failed_task_tells_type_and_message(start, tmp_path):
-    # Given an exercise whose task fails, and one that stores no result
-    file = tmp_path / "99-broken" / "exercise.py"
-    file.parent.mkdir()
-    file.write_text(
-        "from celery import shared_task\nfrom flask import Blueprint\n"
-        "bp = Blueprint('broken', __name__)\n"
-        "@shared_task(name='broken')\ndef broken():\n    raise ValueError('seven is <b>not</b> eight')\n"
-        "@shared_task(name='quiet', ignore_result=True)\ndef quiet():\n    return 7\n"
-        "@shared_task(name='huge')\ndef huge():\n    return 10 ** 5000\n"
-        "@bp.post('/run/<name>')\ndef run(name):\n    return {'task_id': globals()[name].delay().id}, 202\n"
-    )
-    with Api(start(workers=1, env={"EXERCISE_FILE": str(file)}).url) as api:
-        failed = api.ended(api.post("/run/broken").json()["task_id"])
+def test_a_failed_task_tells_type_and_message(start):
+    with Api(start(workers=1, env=given("failing")).url) as api:
+        failed = api.ended(api.post("/run/failing").json()["task_id"])
         assert failed["state"] == "FAILURE" and failed["result"] is None
         assert failed["error"] == {"type": "ValueError", "message": "seven is <b>not</b> eight"}
         assert failed["status"] == "Failed: ValueError: seven is <b>not</b> eight"
@@ -68,6 +57,9 @@ def test_a_failed_task_tells_type_and_message(start, tmp_path):
         # and a result that JSON cannot hold to be a failure that says so
         huge = api.ended(api.post("/run/huge").json()["task_id"])
         assert huge["state"] == "FAILURE" and "4300 digits" in huge["error"]["message"]
+        # and what it says of itself, however strange, to be an answer that any JSON parser reads
+        strange = api.ended(api.post("/run/strange").json()["task_id"])
+        assert (strange["progress"], strange["result"]) == (None, "NaN")
 
 
 def test_a_killed_worker_is_named_with_the_time_since(start):

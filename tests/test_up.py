@@ -12,7 +12,7 @@ import time
 
 import psutil
 import pytest
-from parts import Api, until
+from parts import Api, given, until
 
 from classroom.local.broker import answers
 from classroom.local.cluster import NAMES, ROOT
@@ -300,16 +300,9 @@ def test_monitor_shows_the_brokers_commands(terminal):
 
 
 def test_what_a_task_prints_appears_as_it_was_printed(terminal):
-    file = terminal.folder / "98-print" / "exercise.py"
-    file.parent.mkdir()
-    file.write_text(
-        "from celery import shared_task\nfrom flask import Blueprint\nbp = Blueprint('print', __name__)\n"
-        "@shared_task(name='say')\ndef say():\n    print('olá,', 'turma')\n"
-        "@bp.post('/say')\ndef start():\n    say.delay()\n    return {}, 202\n"
-    )
-    terminal.up("--workers", "1", EXERCISE_FILE=str(file))
+    terminal.up("--workers", "1", **given("printing"))
     with Api(terminal.url) as api:
-        api.post("/say")
+        api.post("/print")
     until(lambda: "worker1   | olá, turma\n" in terminal.said(), what="the printed line")
     assert "olá, turma" in (terminal.lab / "log" / "worker1.log").read_text()
 

@@ -57,8 +57,11 @@ def sentence(record, progress, workers):
 def waiting(record, workers):
     """Why a task that is in the queue does not run yet."""
     back = ""
-    if int(record.get("attempt", 0)):
-        back = f"It is back in the queue: {record['worker']} stopped while running it. "
+    if int(record["lost"]):
+        ago = record["now"] - float(record["queued"])
+        back = f"{record['worker']} stopped answering, and {ago:.0f} s ago the task went back to the queue. "
+    elif int(record["attempt"]):
+        back = f"{record['worker']} was stopped and gave the task back. "
     if not workers:
         return f"{back}Waiting: no worker is listening. Start one: {START_ONE}"
     busy = sum(1 for worker in workers if worker["running"])
@@ -80,7 +83,7 @@ def progress_of(record):
     try:
         current, total = meta["current"], meta["total"]
         percent = min(100, max(0, round(100 * current / total)))
-    except (TypeError, KeyError, ValueError, ZeroDivisionError):
+    except (TypeError, KeyError, ValueError, ArithmeticError):
         return None
     return {"current": current, "total": total, "percent": percent}
 

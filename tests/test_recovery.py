@@ -1,0 +1,137 @@
+"""Nothing accepted is lost: what a dead, frozen or forgetful part held runs again within seconds, by itself."""
+
+import json
+import time
+
+import pytest
+from parts import Api, given, until
+
+
+def running_on(cluster, api, task_id):
+    """The worker process that runs the task, once it does."""
+    name = until(lambda: api.status(task_id)["progress"] and api.status(task_id)["worker"], what="the task to run")
+    return next(worker for worker in cluster.workers if worker.name == name.split("@")[0])
+
+
+@pytest.mark.parametrize("ending", ["kill", "freeze"])
+def test_the_task_of_a_dead_or_frozen_worker_runs_again_within_10_s(start, ending):
+    # Given two workers, one of which runs a task
+    cluster = start(workers=2)
+    with Api(cluster.url) as api:
+        task_id = api.submit(seconds=6)
+        first = running_on(cluster, api, task_id)
+        # When that worker dies, or freezes
+        getattr(first, ending)()
+        began = time.monotonic()
+        # I expect the other one to run it again within 10 s
+        again = until(lambda: (seen := api.status(task_id))["attempt"] == 2 and seen, 10, "the second attempt")
+        print(f"{ending}: ran again after {time.monotonic() - began:.1f} s")
+        assert again["worker"].split("@")[0] != first.name
+        # and a worker that comes back late to do no damage
+        if ending == "freeze":
+            first.thaw()
+        status = api.ended(task_id)
+        assert (status["state"], status["result"], status["attempt"]) == ("SUCCESS", 20, 2)
+        assert status["worker"] == again["worker"]
+        # and nothing to pile up in the broker's own books
+        until(lambda: cluster.ledger.redis.hlen("unacked") == 0, 10, "the old message to be forgotten")
+
+
+def test_the_only_worker_dies_and_the_status_tells_until_another_comes(start):
+    cluster = start(workers=1)
+    with Api(cluster.url) as api:
+        task_id = api.submit(seconds=1)
+        worker = running_on(cluster, api, task_id)
+        worker.kill()
+        until(lambda: "stopped answering" in api.status(task_id)["status"], 10, "the loss to show")
+        cluster.add_worker()
+        assert api.ended(task_id)["attempt"] == 2
+
+
+def test_a_message_that_the_broker_forgot_is_sent_again(start):
+    # Given tasks in a queue, which is wiped out
+    cluster = start(workers=0)
+    with Api(cluster.url) as api:
+        tasks = [api.submit(x=x) for x in range(5)]
+        assert cluster.ledger.redis.delete("celery") == 1
+        # When a worker comes
+        cluster.add_worker()
+        # I expect all of them to run, once each
+        ended = [api.ended(task_id) for task_id in tasks]
+        assert [(status["result"], status["attempt"]) for status in ended] == [(2 * x, 1) for x in range(5)]
+
+
+def test_a_message_lost_between_queue_and_worker_is_sent_again(start):
+    # Given a busy worker, and a task that disappears from the middle of the queue
+    cluster = start(workers=1)
+    with Api(cluster.url) as api:
+        tasks = [api.submit(x=x, seconds=1) for x in range(4)]
+        messages = cluster.ledger.redis.lrange("celery", 0, -1)
+        (lost,) = [message for message in messages if json.loads(message)["headers"]["id"] == tasks[2]]
+        assert cluster.ledger.redis.lrem("celery", 1, lost) == 1
+        assert [api.ended(task_id)["result"] for task_id in tasks] == [0, 2, 4, 6]
+
+
+def test_a_task_that_kills_its_worker_again_and_again_is_given_up(start):
+    # Given a task that kills what runs it, and workers that are started again
+    cluster = start(workers=2, env=given("poison"))
+    with Api(cluster.url) as api:
+        for victim in ("process", "worker"):
+            task_id = api.post(f"/poison/{victim}").json()["task_id"]
+
+            def given_up(task_id=task_id):
+                for worker in cluster.workers:
+                    if not worker.alive:
+                        worker.start()
+                return api.status(task_id)["finished_at"]
+
+            until(given_up, 60, "the task to be given up")
+            status = api.status(task_id)
+            assert (status["state"], status["attempt"]) == ("FAILURE", 3)
+            assert "given up after 3 workers died while running it" in status["status"]
+        # and its neighbours to be none the worse
+        assert api.ended(api.submit())["result"] == 20
+
+
+def test_two_that_recover_at_once_do_no_harm(start):
+    # Given tasks whose worker died, and their lease over
+    cluster = start(workers=1)
+    with Api(cluster.url) as api:
+        task_id = api.submit(seconds=1)
+        running_on(cluster, api, task_id).kill()
+        until(lambda: "stopped answering" in api.status(task_id)["status"], 10, "the loss to show")
+    # When two processes look after them, each task is handed out once
+    handed_out = [cluster.ledger.step("overdue", "", 6, "celery") for _ in range(2)]
+    assert [len(messages) for messages in handed_out] == [1, 0]
+    # and the one that got it dies before it queues it: the next one finds it in no queue
+    again = until(lambda: cluster.ledger.step("overdue", "", 6, "celery"), 10, "the task to be handed out again")
+    assert json.loads(again[0])[0]["id"] == task_id
+
+
+def test_a_task_for_later_is_not_sent_again_before_its_time(start):
+    cluster = start(workers=1, env=given("later"))
+    with Api(cluster.url) as api:
+        later, again = (api.post(path).json()["task_id"] for path in ("/later", "/again"))
+        retry = until(lambda: (seen := api.status(again))["state"] == "RETRY" and seen, what="the first retry")
+        assert "not yet" in until(lambda: api.status(again)["error"], what="the reason")["message"], retry
+        status = api.ended(again)
+        assert (status["result"], status["attempt"]) == ("done", 3)
+        status = api.ended(later)
+        assert (status["result"], status["attempt"]) == ("late", 1)
+    steps = [fields for _, fields in cluster.ledger.redis.xrange("lab:steps")]
+    assert sum(step["id"] == later and step["step"] == "queued" for step in steps) == 1
+
+
+def test_every_step_leaves_an_entry_in_the_stream(start):
+    cluster = start(workers=1)
+    with Api(cluster.url) as api:
+        task_id = api.submit(seconds=1)
+        api.ended(task_id)
+        steps = [fields for _, fields in cluster.ledger.redis.xrange("lab:steps") if fields["id"] == task_id]
+    assert [(step["step"], step["attempt"]) for step in steps] == [("queued", "0"), ("started", "1"), ("SUCCESS", "1")]
+    assert steps[1]["worker"].startswith("worker1@")
+    # and a task costs the ledger little, and for a day only
+    bytes_of = cluster.ledger.redis.memory_usage
+    assert bytes_of(f"lab:task:{task_id}") < 1000
+    assert 0 < cluster.ledger.redis.ttl(f"lab:task:{task_id}") <= 24 * 3600
+    assert cluster.ledger.redis.zcard("lab:waiting") == cluster.ledger.redis.zcard("lab:running") == 0

@@ -1,0 +1,107 @@
+"""The virtual machines, as far as can be told without starting them."""
+
+import os
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+from parts import need
+
+PROJECT = Path(__file__).parent.parent
+SCRIPTS = sorted(PROJECT.glob("provision/*.sh"))
+UNITS = sorted(PROJECT.glob("provision/*.service"))
+
+
+def run(*command, **env):
+    """Run a command in the project's folder and return what came of it."""
+    return subprocess.run(command, cwd=PROJECT, env=os.environ | env, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture
+def vagrant(tmp_path):
+    """The vagrant command on a computer that has VirtualBox, writing nothing outside of tmp_path."""
+    need("vagrant", "vagrant")
+    virtualbox = tmp_path / "bin" / "VBoxManage"
+    virtualbox.parent.mkdir()
+    virtualbox.write_text("#!/bin/sh\necho 7.0.20r163906\n")
+    virtualbox.chmod(0o755)
+    home = {
+        "PATH": f"{virtualbox.parent}:{os.environ['PATH']}",
+        "VAGRANT_HOME": str(tmp_path / "home"),
+        "VAGRANT_DOTFILE_PATH": str(tmp_path / "dot"),
+        "VAGRANT_DEFAULT_PROVIDER": "virtualbox",
+        "VAGRANT_NO_PLUGINS": "1",
+        "VAGRANT_CHECKPOINT_DISABLE": "1",
+    }
+    return lambda *args, **env: run("vagrant", *args, **(home | env))
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """A root folder that holds what the units need: systemd's own, our settings, the programs they start."""
+    need("systemd-analyze", "systemd")
+    units = tmp_path / "etc/systemd/system"
+    (units / "classroom-.service.d").mkdir(parents=True)
+    shutil.copy(PROJECT / "provision/hardening.conf", units / "classroom-.service.d")
+    for unit in UNITS:
+        shutil.copy(unit, units)
+    shutil.copytree("/usr/lib/systemd/system", tmp_path / "usr/lib/systemd/system", symlinks=True)
+    programs = tmp_path / "opt/classroom/.venv/bin"
+    programs.mkdir(parents=True)
+    for program in "gunicorn", "python":
+        (programs / program).touch(mode=0o755)
+    return tmp_path
+
+
+def test_the_vagrantfile_is_ruby():
+    need("ruby", "ruby")
+    assert run("ruby", "-c", "Vagrantfile").stdout == "Syntax OK\n"
+
+
+def test_vagrant_accepts_the_vagrantfile(vagrant):
+    done = vagrant("validate")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_there_are_as_many_workers_as_asked_for(vagrant):
+    rows = [line.split() for line in vagrant("status", WORKERS="5").stdout.splitlines() if "not created" in line]
+    assert [row[0] for row in rows] == ["broker", "worker1", "worker2", "worker3", "worker4", "worker5"]
+
+
+@pytest.mark.parametrize("workers", ["abc", "0", "-1"])
+def test_a_wrong_number_of_workers_stops_with_a_sentence(vagrant, workers):
+    done = vagrant("status", WORKERS=workers)
+    assert done.returncode != 0
+    assert done.stderr == f'WORKERS is the number of worker VMs, from 1 to 99, and cannot be "{workers}".\n'
+
+
+def test_the_password_is_made_once_and_only_its_owner_can_read_it(vagrant, tmp_path):
+    password = tmp_path / "dot" / "broker-password"
+    vagrant("status")
+    first = password.read_text()
+    vagrant("status")
+    assert password.read_text() == first
+    assert len(first) == 32
+    assert stat.S_IMODE(password.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_shellcheck_finds_nothing(script):
+    need("shellcheck", "shellcheck")
+    done = run("shellcheck", script)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
+def test_systemd_understands_the_unit(machine, unit):
+    done = run("systemd-analyze", "verify", "--man=no", f"--root={machine}", unit.name)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
+def test_a_service_is_exposed_little(machine, unit):
+    # systemd scores from 0 (shut in) to 10 (may do anything); ours have 1.7, times ten on its command line.
+    done = run("systemd-analyze", "security", "--offline=yes", "--threshold=20", f"--root={machine}", unit.name)
+    assert done.returncode == 0, done.stdout

@@ -15,10 +15,10 @@ from celery.worker.state import active_requests
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
-from ledger import LEASE, Ledger
+from ledger import Ledger
 
 ROOT = Path(__file__).resolve().parents[1]
-CODE = ("tasks.py", "ledger.py", "classroom/*.py", "exercises/*/exercise.py")
+CODE = ("tasks.py", "ledger.*", "classroom/*.py", "exercises/*/exercise.py")
 BEAT = 2  # seconds
 logger = get_logger(__name__)
 
@@ -66,7 +66,7 @@ class Heartbeat:
         """Renew the worker's key and the leases of the tasks that it runs."""
         running = [request.id for request in active_requests]
         try:
-            self.ledger.step("alive", self.name, json.dumps(self.about), LEASE, *running)
+            self.ledger.step("alive", self.name, json.dumps(self.about), *running)
             self.app.recover(self.ledger)
         except (RedisError, OperationalError) as error:
             logger.warning("heartbeat not heard: %s", error)

@@ -18,7 +18,7 @@ from celery.worker import request
 from kombu.exceptions import EncodeError
 from kombu.utils import json
 
-from ledger import LEASE, TERMINAL, Ledger
+from ledger import TERMINAL, Ledger
 
 
 class QueueFull(Exception):
@@ -42,7 +42,7 @@ class RecordedCelery(celery.Celery):
 
     def recover(self, ledger):
         """Queue again what nobody holds any more; any process may do this at any time."""
-        for message in ledger.step("overdue", "", LEASE, self.list):
+        for message in ledger.step("overdue", self.list):
             self.amqp.send_again(json.loads(message))
 
 
@@ -99,7 +99,7 @@ class RecordedTask(celery.Task):
     def before_start(self, task_id, args, kwargs):
         """Take the lease on this task, or leave the task alone."""
         tag = (self.request.properties or {}).get("delivery_tag", "")
-        started = self.app.ledger.step("started", task_id, self.name, self.request.hostname, LEASE, tag)
+        started = self.app.ledger.step("started", task_id, self.name, self.request.hostname, tag)
         self.request.attempt = started
         if not self.request.attempt:
             raise Ignore(f"{task_id} has ended, or runs elsewhere")

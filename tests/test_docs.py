@@ -32,12 +32,13 @@ def commands(name):
             yield command, output
 
 
-@pytest.fixture(scope="module")
-def terminal(tmp_path_factory):
-    terminal = Terminal(tmp_path_factory.mktemp("readme"))
+@pytest.fixture
+def terminal(tmp_path):
+    terminal = Terminal(tmp_path)
     yield terminal
-    terminal.process.terminate()
-    terminal.process.wait(15)
+    for process in terminal.started:
+        process.terminate()
+        process.wait(15)
 
 
 def matches(shown, seen):
@@ -81,7 +82,8 @@ def test_the_class_assignment_by_hand_works_in_ten_lines(tmp_path):
     try:
         said = ""
         while "Stop it:" not in said:
-            said += up.stdout.readline()
+            said += (line := up.stdout.readline())
+            assert line, said
         with Api(re.search(r"web +(http://\S+)", said)[1]) as api:
             right, wrong = (api.post(f"/fact/{number}").json()["task_id"] for number in (5, 2000))
             assert api.ended(right)["result"] == "120"
@@ -118,13 +120,15 @@ def test_links_lead_somewhere(name):
         assert (ROOT / Path(name).parent / link).exists(), link
 
 
-@pytest.mark.parametrize(("name", "most"), [("app.py", 155), ("tasks.py", 105), ("ledger.py", 200)])
+@pytest.mark.parametrize(
+    ("name", "most"), [("app.py", 155), ("tasks.py", 105), ("ledger.py", 100), ("ledger.lua", 200)]
+)
 def test_what_is_read_aloud_stays_short(name, most):
     assert len(text(name).splitlines()) <= most
 
 
 def test_the_steps_in_how_it_works_are_what_the_monitor_shows(terminal):
-    terminal.run("status")  # the cluster of the first test still runs
+    terminal.up("--workers", "1")
     seen = terminal.folder / "monitor.log"
     with open(seen, "wb") as log:
         monitor = subprocess.Popen([ROOT / "lab", "monitor"], env=terminal.env, stdout=log, stderr=log)

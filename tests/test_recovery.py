@@ -101,10 +101,10 @@ def test_two_that_recover_at_once_do_no_harm(start):
         running_on(cluster, api, task_id).kill()
         until(lambda: "stopped answering" in api.status(task_id)["status"], 10, "the loss to show")
     # When two processes look after them, each task is handed out once
-    handed_out = [cluster.ledger.step("overdue", "", 6, "celery") for _ in range(2)]
+    handed_out = [cluster.ledger.step("overdue", "celery") for _ in range(2)]
     assert [len(messages) for messages in handed_out] == [1, 0]
     # and the one that got it dies before it queues it: the next one finds it in no queue
-    again = until(lambda: cluster.ledger.step("overdue", "", 6, "celery"), 10, "the task to be handed out again")
+    again = until(lambda: cluster.ledger.step("overdue", "celery"), 10, "the task to be handed out again")
     assert json.loads(again[0])[0]["id"] == task_id
 
 

@@ -1,5 +1,5 @@
 -- The steps of a task, each run by Redis as a whole or not at all. ledger.py says what the keys hold.
--- Called with the name of a step and its arguments; KEEP, LEASE, MAX_LOST and STEPS_KEPT are set by ledger.py.
+-- Called with the name of a step and its arguments; ledger.py sets the words in capitals.
 
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
@@ -129,15 +129,18 @@ function steps.claimed(id, key, body)
   return redis.call('GET', 'lab:key:' .. key)
 end
 
--- A worker's heartbeat: it is alive, and so are the attempts that it runs.
+-- A worker's heartbeat: it is alive, and so are the attempts that it runs. Answers which of them to stop by force.
 function steps.alive(worker, about, ...)
+  local stop = {}
   redis.call('SET', 'lab:worker:' .. worker, about, 'EX', LEASE)
   redis.call('ZADD', 'lab:workers', now, worker)
   redis.call('ZREMRANGEBYSCORE', 'lab:workers', 0, now - KEEP)
   for _, id in ipairs({...}) do
     if get(id, 'worker') == worker then redis.call('ZADD', 'lab:running', 'XX', now + LEASE, id) end
+    local cancelled = get(id, 'cancelled')
+    if cancelled and now - cancelled > CANCEL_GRACE then stop[#stop + 1] = id end
   end
-  return 1
+  return stop
 end
 
 function steps.gone(worker)

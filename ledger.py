@@ -25,8 +25,12 @@ KEEP = 24 * 3600  # seconds a record is kept after its task's end, as long as re
 LEASE = 6  # seconds an attempt belongs to its worker after the worker's last heartbeat
 MAX_LOST = 3  # a task that lost this many workers is given up
 TERMINAL = ("SUCCESS", "FAILURE", "REVOKED")
+CANCEL_GRACE = 5  # seconds a cancelled task has to stop by itself
 STEPS_KEPT = 20_000  # entries of the stream
-SETTINGS = f"local KEEP, LEASE, MAX_LOST, STEPS_KEPT = {KEEP}, {LEASE}, {MAX_LOST}, {STEPS_KEPT}\n"
+SETTINGS = f"""
+local KEEP, LEASE, MAX_LOST = {KEEP}, {LEASE}, {MAX_LOST}
+local CANCEL_GRACE, STEPS_KEPT = {CANCEL_GRACE}, {STEPS_KEPT}
+"""
 
 
 class Ledger:

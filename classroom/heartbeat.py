@@ -53,7 +53,7 @@ class Heartbeat:
 
     def __init__(self, worker):
         self.name = worker.hostname
-        self.app = worker.app
+        self.worker = worker
         self.ledger = Ledger(worker.app.results)  # not patient: the next beat comes anyway
         self.about = {
             "name": self.name,
@@ -63,13 +63,20 @@ class Heartbeat:
         }
 
     def beat(self, **_):
-        """Renew the worker's key and the leases of the tasks that it runs."""
-        running = [request.id for request in active_requests]
+        """Renew the worker's key and the leases of the tasks that it runs; look after what nobody holds."""
+        running = {request.id: request for request in active_requests}
         try:
-            self.ledger.step("alive", self.name, json.dumps(self.about), *running)
-            self.app.recover(self.ledger)
+            for task_id in self.ledger.step("alive", self.name, json.dumps(self.about), *running):
+                self.stop_by_force(running[task_id])
+            self.worker.app.recover(self.ledger)
         except (RedisError, OperationalError) as error:
             logger.warning("heartbeat not heard: %s", error)
+
+    def stop_by_force(self, request):
+        """End a cancelled task that does not stop by itself, together with the process that runs it."""
+        logger.warning("task %s was cancelled and did not stop: its process is killed", request.id)
+        with suppress(NotImplementedError):  # a thread cannot be killed
+            request.terminate(self.worker.pool, signal="KILL")
 
     def stop(self, **_):
         """Sign off, so that nobody waits for this worker."""

@@ -13,7 +13,7 @@ import celery
 from celery import states
 from celery.app.amqp import AMQP, task_message
 from celery.backends.redis import RedisBackend
-from celery.exceptions import Ignore
+from celery.exceptions import Ignore, SoftTimeLimitExceeded, TimeLimitExceeded
 from celery.worker import request
 from kombu.exceptions import EncodeError
 from kombu.utils import json
@@ -176,4 +176,9 @@ def dumps(value):
 
 def problem(error):
     """An exception as the ledger keeps it: its type and its message."""
-    return plain_json.dumps({"type": type(error).__name__, "message": str(error)})
+    message = str(error)
+    if isinstance(error, TimeLimitExceeded):
+        message = f"it ran longer than its time limit of {error.args[0]} s and was stopped by force"
+    elif isinstance(error, SoftTimeLimitExceeded):
+        message = "it ran longer than its soft time limit"
+    return plain_json.dumps({"type": type(error).__name__, "message": message})

@@ -46,7 +46,7 @@ def sentence(record, progress, workers):
             return silent(record)
         case "STARTED" | "PROGRESS":
             far = f", {progress['percent']} % done" if progress else ""
-            stopping = "; it was cancelled and stops at its next step" if record.get("cancelled") else ""
+            stopping = "; it was cancelled and is about to stop" if record.get("cancelled") else ""
             return f"Running on {record['worker']} for {seconds(record, 'started', 'now')}{far}{stopping}."
         case "RETRY":
             error = json.loads(record.get("error") or "{}").get("message", "no reason given")

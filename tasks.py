@@ -48,11 +48,18 @@ celery.conf.update(
     # A worker that starts before its broker, or loses it, waits for it.
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
+    # With RabbitMQ as the broker: a queue that survives the loss of a node.
+    task_default_queue_type="quorum",
     # Whoever sends a task waits for a silent broker for half a second, then says so.
     broker_connection_timeout=0.5,
     broker_pool_limit=32,
     broker_pool_acquire_timeout=1,
-    broker_transport_options={"socket_timeout": 0.5, "socket_connect_timeout": 0.5, "visibility_timeout": 3600},
+    broker_transport_options={
+        "socket_timeout": 0.5,
+        "socket_connect_timeout": 0.5,
+        "visibility_timeout": 3600,
+        "confirm_publish": True,  # RabbitMQ: a task is sent when the broker says that it has it
+    },
     redis_socket_timeout=0.5,
     redis_socket_connect_timeout=0.5,
     task_publish_retry_policy={"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1},
@@ -66,6 +73,7 @@ celery.patient = {
         "socket_connect_timeout": 2,
         "socket_keepalive": True,
         "visibility_timeout": 3600,  # above the time limit, or a long task would be run twice
+        "confirm_publish": True,
     },
     "redis_socket_timeout": 5,
     "redis_socket_connect_timeout": 2,

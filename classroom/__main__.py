@@ -20,6 +20,7 @@ Examples:
   ./lab submit 10 --wait        send a task and watch it, in a second terminal
   ./lab worker                  start one more worker, in a third
   ./lab monitor                 see what they tell the broker
+  ./lab drill kill-worker       kill a worker under load, and see that nothing is lost
   ./lab test                    check that everything works
 """
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -133,6 +134,23 @@ def monitor():
         raise click.ClickException(f"{hidden(url)} does not answer: {error}") from None
     except KeyboardInterrupt:
         pass
+
+
+@lab.command(short_help="Break a private cluster, and see what is lost.")
+@click.argument("faults", nargs=-1, metavar="[FAULT ...]")
+@click.option("--all", "everything", is_flag=True, help="Every fault, one after the other.")
+@click.option("--rounds", type=click.IntRange(1, 1000), default=1, show_default=True, help="How often each fault.")
+@click.option("--seed", type=int, help="Makes the same random choices again; else a new one is drawn and printed.")
+@click.option("--json", "file", type=click.Path(dir_okay=False), help="Also write the verdicts into this file.")
+def drill(faults, everything, rounds, seed, file):
+    """Break a private cluster under load, and state what was lost.
+
+    Starts a broker, four workers and a web server of its own, keeps sending tasks, injects each FAULT at
+    random instants, and counts what became of every accepted task. Without FAULT: kill-worker.
+    """
+    from classroom.drill.report import drill
+
+    sys.exit(drill(faults, everything, rounds, seed, file))
 
 
 @lab.command(short_help="Check that everything works.", context_settings={"ignore_unknown_options": True})

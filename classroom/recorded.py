@@ -42,6 +42,8 @@ class RecordedCelery(celery.Celery):
 
     def recover(self, ledger):
         """Queue again what nobody holds any more; any process may do this at any time."""
+        if os.environ.get("LEDGER_RECOVERY") == "off":  # to show what is lost without it
+            return
         for message in ledger.step("overdue", self.list):
             self.amqp.send_again(json.loads(message))
 

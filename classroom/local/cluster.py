@@ -1,5 +1,6 @@
 """A cluster on this machine: a broker, workers and a web server, each a real process."""
 
+import http.client
 import json
 import os
 import signal
@@ -151,13 +152,22 @@ class LocalCluster:
 
     def get(self, path):
         """The JSON answer to a GET, also to one that is an error; None where nothing answers."""
+        return self.ask(path)
+
+    def post(self, path, body):
+        """The JSON answer to a POST of this body, also to one that is an error; None where nothing answers."""
+        headers = {"Content-Type": "application/json"}
+        return self.ask(urllib.request.Request(self.url + path, json.dumps(body).encode(), headers))
+
+    def ask(self, request):
+        """The JSON answer to a request, or to a GET of a path."""
         try:
-            with NO_PROXY.open(self.url + path, timeout=5) as answer:
+            with NO_PROXY.open(self.url + request if isinstance(request, str) else request, timeout=5) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             with error:
                 return json.load(error)
-        except (OSError, ValueError):
+        except (OSError, ValueError, http.client.HTTPException):
             return None
 
     def stop(self):

@@ -16,6 +16,7 @@ from classroom.local import broker, ports
 from classroom.local.cluster import ROOT, STOP_BROKER, STOP_WEB, STOP_WORKER, LocalCluster
 from classroom.local.follow import Follower
 from classroom.local.process import NotReady, stop_all
+from classroom.local.supervise import Supervisor
 
 TRY = "curl -X POST {url}/longtask -H 'Content-Type: application/json' -d '{{\"x\": 10}}'"
 
@@ -169,30 +170,17 @@ def note(cluster):
 
 def watch(cluster, quiet):
     """Show each process's log lines, and start again what died, until somebody says stop."""
-    followers = {process: Follower(process.log) for process in cluster.processes}
-    pause, due = {}, {}
+    followers = {process.name: Follower(process.log) for process in cluster.processes}
+    supervisor = Supervisor(cluster)
     while True:
-        for process, follower in followers.items():
+        for name, follower in followers.items():
             for line in follower.lines():
                 if not quiet:
-                    say(f"{process.name:<9} | {line}")
-            if process.alive:
-                continue
-            if process not in due:
-                pause[process] = 0 if process is cluster.broker else min(30, 2 * pause.get(process, 0.5))
-                due[process] = time.monotonic() + pause[process]
-                say(f"{process.name} ended ({ending(process)}); it is started again.")
-            elif time.monotonic() >= due[process]:
-                del due[process]
-                process.start()
-                note(cluster)
+                    say(f"{name:<9} | {line}")
+        for sentence in supervisor.look():
+            say(sentence)
+            note(cluster)
         time.sleep(0.1)
-
-
-def ending(process):
-    """How a process ended, in words."""
-    code = process.process.poll()
-    return f"killed by {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"
 
 
 def say(line):

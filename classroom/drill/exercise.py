@@ -1,0 +1,35 @@
+"""The task of the drill: it has one effect without a key and one with, and counts both."""
+
+import os
+import signal
+import time
+
+from celery import shared_task
+from flask import Blueprint, request
+
+bp = Blueprint("drill", __name__)
+
+
+@shared_task(name="drill", bind=True)
+def drill(self, seconds):
+    """Work for some seconds; count each run, and do what must happen once under a key: the task's id."""
+    redis = self.app.ledger.redis
+    redis.hincrby("drill:runs", self.request.id, 1)
+    time.sleep(seconds)
+    if redis.hsetnx("drill:done", self.request.id, self.request.attempt):
+        redis.hincrby("drill:effects", self.request.id, 1)
+
+
+@shared_task(name="drill-poison")
+def poison():
+    """Kill the process that runs this task."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+
+
+@bp.post("/drill")
+def start():
+    """Accept {"seconds": 0.1}, or {"poison": true}."""
+    job = request.get_json()
+    sent = poison.delay() if job.get("poison") else drill.delay(job["seconds"])
+    return {"task_id": sent.id}, 202

@@ -1,0 +1,83 @@
+"""What breaks clusters: each fault does its harm to a running cluster and ends it again."""
+
+import time
+
+from classroom.local.process import NotReady
+
+
+def kill_child(cluster, dice):
+    """Kill a worker's process that runs tasks; the worker lives on."""
+    children = dice.choice(alive(cluster.workers)).process.children()
+    if children:
+        dice.choice(children).kill()
+
+
+def kill_worker(cluster, dice):
+    """Kill a whole worker, as a power cut would."""
+    dice.choice(alive(cluster.workers)).kill()
+
+
+def freeze_worker(cluster, dice):
+    """Stop the clock for a worker, longer than its lease, and let it come back late."""
+    worker = dice.choice(alive(cluster.workers))
+    worker.freeze()
+    time.sleep(9)
+    worker.thaw()
+
+
+def term_worker(cluster, dice):
+    """Ask a worker to stop, as an administrator would."""
+    dice.choice(alive(cluster.workers)).process.terminate()
+
+
+def kill_broker(cluster, dice):
+    """Kill the broker; it comes back with what it had written down."""
+    cluster.broker.kill()
+
+
+def freeze_broker(cluster, dice):
+    """Let the broker hang for 4 s: it takes connections and answers nothing."""
+    cluster.broker.freeze()
+    time.sleep(4)
+    cluster.broker.thaw()
+
+
+def kill_web(cluster, dice):
+    """Kill a process of the web server, in the middle of its requests."""
+    dice.choice(cluster.web.process.children()).kill()
+
+
+def poison(cluster, dice):
+    """Send a task that kills every process that runs it."""
+    if cluster.post("/drill", {"poison": True}) is None:
+        raise NotReady("the web server did not accept the poison")
+
+
+def broker_full(cluster, dice):
+    """Let the broker's memory be full for 3 s."""
+    redis = cluster.ledger.redis
+    limit = redis.config_get("maxmemory")["maxmemory"]
+    redis.config_set("maxmemory", redis.info("memory")["used_memory"])
+    time.sleep(3)
+    redis.config_set("maxmemory", limit)
+
+
+def alive(processes):
+    """Those of the processes that run."""
+    return [process for process in processes if process.alive]
+
+
+FAULTS = {
+    function.__name__.replace("_", "-"): function
+    for function in (
+        kill_child,
+        kill_worker,
+        freeze_worker,
+        term_worker,
+        kill_broker,
+        freeze_broker,
+        kill_web,
+        poison,
+        broker_full,
+    )
+}

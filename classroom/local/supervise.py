@@ -1,0 +1,36 @@
+"""Starts again what died: the broker at once, the others after a pause that grows with each time."""
+
+import signal
+import time
+
+
+class Supervisor:
+    """Watches the processes of a local cluster; to be asked often what there is to say."""
+
+    def __init__(self, cluster):
+        self.cluster = cluster
+        self.ends = {}  # process -> how often it ended
+        self.due = {}  # process -> when it is started again
+
+    def look(self):
+        """Notice what ended and start what is due; returns a sentence for each."""
+        sentences = []
+        for process in self.cluster.processes:
+            if process.alive:
+                continue
+            if process not in self.due:
+                self.ends[process] = self.ends.get(process, 0) + 1
+                pause = 0 if process is self.cluster.broker else min(30, 2 ** (self.ends[process] - 1))
+                self.due[process] = time.monotonic() + pause
+                sentences.append(f"{process.name} ended ({ending(process)}).")
+            if time.monotonic() >= self.due[process]:
+                del self.due[process]
+                process.start()
+                sentences.append(f"{process.name} is started again.")
+        return sentences
+
+
+def ending(process):
+    """How a process ended, in words."""
+    code = process.process.poll()
+    return f"killed by {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"

@@ -1,5 +1,6 @@
 """The command ./lab."""
 
+import json
 import os
 import sys
 import time
@@ -61,8 +62,7 @@ def up(**options):
 @click.option("--name", help="The worker's name, the part before the @; else one of its own.")
 def worker(concurrency, name):
     """Start one more worker for the cluster that runs in this folder, or that BROKER_URL names."""
-    if broker_url() == LOCALHOST:
-        click.echo(f"No cluster runs in this folder and BROKER_URL is not set: trying {LOCALHOST}", err=True)
+    warn_of_localhost()
     command = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "--loglevel", "INFO"]
     command += ["--concurrency", str(concurrency), *(["-n", f"{name}@%h"] if name else [])]
     os.chdir(ROOT)
@@ -80,10 +80,10 @@ def status(task_id):
     click.echo(f"{client.address()}: {len(workers)} worker{'' if len(workers) == 1 else 's'}")
     for one in workers:
         doing = f"running {', '.join(one['running'])}" if one["running"] else "idle"
-        click.echo(f"  {one['name']}  {doing}{', on old code' if one['old_code'] else ''}")
+        click.echo(f"  {one['name']}  {doing}{', on old code: restart it' if one['old_code'] else ''}")
 
 
-@lab.command(short_help="Send a task that returns X + X.")
+@lab.command(short_help="Send a task that returns X + X.", context_settings={"ignore_unknown_options": True})
 @click.argument("x", type=int)
 @click.option("--seconds", type=float, help="How long the task works; else 5.")
 @click.option("--label", help="A name for it, shown in its status.")
@@ -94,14 +94,26 @@ def submit(x, seconds, label, wait):
     job = client.call("/longtask", "POST", {key: value for key, value in given.items() if value is not None})
     click.echo(job["task_id"])
     if wait:
-        sys.exit(watch(job["task_id"]))
+        try:
+            sys.exit(watch(job["task_id"]))
+        except KeyboardInterrupt:
+            click.echo(f"\nThe task goes on: ./lab status {job['task_id']}   (./lab cancel stops it)")
+            sys.exit(130)
 
 
 def watch(task_id):
     """Show a task's progress until it ends; returns exit code 0 for SUCCESS, else 1."""
+    patience = time.monotonic() + 15  # the broker may be away for a while
     with click.progressbar(length=100, show_eta=False, item_show_func=lambda words: words) as bar:
         while True:
-            task = client.call(path("/status/", task_id))
+            try:
+                task = client.call(path("/status/", task_id))
+            except click.ClickException:
+                if time.monotonic() > patience:
+                    raise
+                time.sleep(0.5)
+                continue
+            patience = time.monotonic() + 15
             ended = task["state"] in ("SUCCESS", "FAILURE", "REVOKED")
             percent = 100 if task["state"] == "SUCCESS" else (task["progress"] or {"percent": 0})["percent"]
             bar.update(percent - bar.pos, f"on {task['worker']}" if task["worker"] and not ended else task["state"])
@@ -120,13 +132,22 @@ def cancel(task_id):
 
 
 @lab.command(short_help="Show the broker's commands as they happen.")
-def monitor():
+@click.option("--all", "everything", is_flag=True, help="Also the workers' heartbeats.")
+def monitor(everything):
     """Show the broker's commands as they happen, until Ctrl-C."""
     url = result_backend()
+    warn_of_localhost()
+    heartbeat = False
     try:
         with redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=None).monitor() as commands:
             click.echo(f"What {hidden(url)} is asked to do (Ctrl-C to stop):", err=True)
             for said in commands.listen():
+                if not said["command"].startswith("EVALSHA"):
+                    heartbeat = heartbeat and said["client_type"] == "lua"
+                else:
+                    heartbeat = not everything and said["command"].split()[3] in ("alive", "overdue")
+                if heartbeat:
+                    continue
                 click.echo(
                     f"{said['time']:.3f} {said['client_address']}:{said['client_port']}  {short(said['command'])}"
                 )
@@ -163,6 +184,12 @@ def test(everything, pytest_arguments):
     sys.exit(run(everything, pytest_arguments))
 
 
+def warn_of_localhost():
+    """Say so where no cluster is named, and the last resort is tried."""
+    if broker_url() == LOCALHOST:
+        click.echo(f"No cluster runs in this folder and BROKER_URL is not set: trying {LOCALHOST}", err=True)
+
+
 def path(start, task_id):
     """The path of a task, whatever characters the id has."""
     return start + urllib.parse.quote(task_id, safe="")
@@ -170,7 +197,7 @@ def path(start, task_id):
 
 def told(task):
     """A task's status in one line, and its result."""
-    result = f"\nresult: {task['result']}" if task["result"] is not None else ""
+    result = f"\nresult: {short(json.dumps(task['result'], ensure_ascii=False))}" if task["result"] is not None else ""
     return f"{task['state']}  {task['status']}{result}"
 
 

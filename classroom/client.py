@@ -7,7 +7,7 @@ import urllib.request
 
 import click
 
-from classroom.address import running
+from classroom.address import LAB, running
 from classroom.local.cluster import NO_PROXY
 
 
@@ -36,6 +36,10 @@ def words(error):
 def address():
     """Where the web server is: LAB_URL, else the cluster running in this folder."""
     url = os.environ.get("LAB_URL") or running().get("url")
+    if not url and (LAB / "cluster.json").exists():
+        raise click.ClickException(
+            "./lab up was killed, and what it started may still run: ./lab up tidies up and starts."
+        )
     if not url:
         raise click.ClickException(
             "No cluster is running in this folder. Start one with ./lab up, "

@@ -12,20 +12,24 @@ INSTALLED = Path(sys.prefix) / "installed-tests.txt"
 
 
 def run(everything, arguments):
-    """Run the checks; returns the exit code of the first that fails. Arguments go to pytest alone."""
+    """Run the checks; returns the exit code of what failed. Arguments go to pytest alone."""
     if not INSTALLED.exists() or INSTALLED.read_text() != NEEDED.read_text():
         print("Installing what the tests need (once) ...", flush=True)
         if code := python("pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(NEEDED)):
             print("pip could not install tests/requirements.txt: is the network there?", file=sys.stderr)
             return code
         INSTALLED.write_text(NEEDED.read_text())
+    findings = 0
     if not arguments:
         for check in (("format", "--check", "--quiet"), ("check", "--quiet")):
             if code := python("ruff", *check, str(ROOT)):
                 print(f"ruff {check[0]} found something. To mend it: .venv/bin/ruff format . (or check --fix .)")
-                return code
+                findings = code
     choice = [] if everything else ["-m", "not slow"]
-    return python("pytest", "-n", "4", "--dist", "loadfile", "-q", "-rs", "--timeout", "180", *choice, *arguments)
+    how = ["-n", "4", "--dist", "worksteal", "-q", "-rs"]
+    if any(argument.startswith("exercises") for argument in arguments):
+        how = ["-v", "--no-header", "--tb", "short"]  # a student reads it, promise by promise
+    return python("pytest", *how, "--timeout", "180", *choice, *arguments) or findings
 
 
 def python(*command):

@@ -13,8 +13,15 @@ from classroom.local.cluster import LocalCluster
 def api(request, tmp_path_factory):
     """A cluster of two workers that runs exercise.py from the checked folder, or the file EXERCISE_FILE names."""
     file = os.environ.get("EXERCISE_FILE") or Path(request.path).parent / "exercise.py"
-    with (
-        LocalCluster(tmp_path_factory.mktemp("check"), env={"EXERCISE_FILE": str(file)}) as cluster,
-        Api(cluster.url) as api,
-    ):
+    folder = tmp_path_factory.mktemp("check")
+    with LocalCluster(folder, env={"EXERCISE_FILE": str(file)}) as cluster, Api(cluster.url) as api:
+        if "is left out" in (sheet := api.get("/").text):
+            pytest.fail("The exercise" + sheet.rpartition("The exercise")[2].rstrip(), pytrace=False)
         yield api
+
+
+def pytest_itemcollected(item):
+    """Show each check as the sentence that it promises."""
+    if item.function.__doc__:
+        case = f" [{item.callspec.id}]" if hasattr(item, "callspec") else ""
+        item._nodeid = item.function.__doc__ + case

@@ -53,7 +53,7 @@ def test_an_unknown_key_is_422(api, key):
 def test_a_wrong_content_type_is_415_and_shows_the_right_curl(api, content_type):
     headers = {"Content-Type": content_type} if content_type else {}
     said = problem(api.post("/longtask", data=b'{"x": 10}', headers=headers), 415)
-    assert f"curl -X POST {api.url}/longtask -H 'Content-Type: application/json' -d '{{\"x\": 10}}'" in said["detail"]
+    assert f"curl -X POST {api.url}/longtask -H 'Content-Type: application/json' -d '{{}}'" in said["detail"]
 
 
 def test_a_megabyte_is_413(api):
@@ -86,4 +86,4 @@ def test_an_id_that_is_none_is_404(cluster, task_id):
         answer = b"".join(iter(lambda: line.recv(65536), b""))
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 404"), head
-    assert b"application/problem+json" in head and b'"status": 404' in body
+    assert b"application/problem+json" in head and b'"status":404' in body

@@ -131,7 +131,7 @@ def test_the_steps_in_how_it_works_are_what_the_monitor_shows(terminal):
     terminal.up("--workers", "1")
     seen = terminal.folder / "monitor.log"
     with open(seen, "wb") as log:
-        monitor = subprocess.Popen([ROOT / "lab", "monitor"], env=terminal.env, stdout=log, stderr=log)
+        monitor = subprocess.Popen([ROOT / "lab", "monitor", "--all"], env=terminal.env, stdout=log, stderr=log)
     try:
         until(lambda: "Ctrl-C to stop" in seen.read_text(), what="the monitor to start")
         task_id = terminal.run("submit", "10", "--seconds", "3", "--wait").split()[0]

@@ -72,6 +72,7 @@ def test_a_message_lost_between_queue_and_worker_is_sent_again(start):
         assert [api.ended(task_id)["result"] for task_id in tasks] == [0, 2, 4, 6]
 
 
+@pytest.mark.slow
 def test_a_task_that_kills_its_worker_again_and_again_is_given_up(start):
     # Given a task that kills what runs it, and workers that are started again
     cluster = start(workers=2, env=given("poison"))

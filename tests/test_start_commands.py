@@ -46,7 +46,7 @@ def broker(tmp_path_factory):
     ["python app.py", "flask run", "gunicorn app:app"],
 )
 @pytest.mark.parametrize("worker", ["celery -A app.celery worker --loglevel=info", "celery -A tasks worker"])
-@pytest.mark.parametrize("variable", ["BROKER_URL", "CELERY_BROKER_URL"])
+@pytest.mark.parametrize("variable", ["BROKER_URL", pytest.param("CELERY_BROKER_URL", marks=pytest.mark.slow)])
 def test_the_web_server_and_the_worker_start_with_no_flags(run, broker, command, worker, variable):
     port = ports.any_free()
     env = {variable: broker.broker_url, "PORT": str(port), "FLASK_RUN_PORT": str(port)}

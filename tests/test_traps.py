@@ -79,7 +79,7 @@ def test_a_worker_that_joins_late_takes_its_share(start):
     # Given one busy worker and three tasks behind
     cluster = start(workers=1)
     with Api(cluster.url) as api:
-        tasks = [api.submit(seconds=3) for _ in range(4)]
+        tasks = [api.submit(seconds=6) for _ in range(4)]
         until(lambda: api.status(tasks[0])["state"] == "PROGRESS", what="the first to run")
         # When a second worker joins
         cluster.add_worker()

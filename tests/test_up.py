@@ -108,7 +108,14 @@ def test_the_banner_names_what_runs_and_what_to_type(terminal):
     assert not answers(f"redis://127.0.0.1:{port}/0") and answers(f"redis://:{password}@127.0.0.1:{port}/0")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+    ],
+)
 def test_it_stops_within_10_s_and_what_ran_goes_back_to_the_queue(terminal, number):
     # Given a cluster with one task running and one waiting
     up = terminal.up("--workers", "1")

@@ -183,7 +183,7 @@ class LocalCluster:
     def make_worker(self, name):
         """A worker process, not started yet."""
         return self.make(name, [
-            sys.executable, "-m", "celery", "-A", "tasks", "worker", "-n", f"{name}@%h",
+            sys.executable, "-m", "celery", "-A", "tasks", "-q", "worker", "-n", f"{name}@%h",
             "--concurrency", str(self.concurrency), "--loglevel", "INFO",
         ])  # fmt: skip
 

@@ -34,11 +34,12 @@ def read_object():
         return {}
     if not request.is_json:
         curl = CURL.format(url=request.base_url)
-        raise Problem(415, f"The body should be JSON and say so: {curl}", expected="Content-Type: application/json")
+        raise Problem(415, f"The body should be JSON and say so, like {{}} in: {curl}", expected="application/json")
     try:
         body = json.loads(raw, parse_int=parse_int, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
-        raise Problem(400, f"The body is not JSON: {error}"[:300], expected='for example {"x": 10}') from None
+        hint = " JSON wants double quotes." if b"'" in raw else ""
+        raise Problem(400, f"The body is not JSON: {error}"[:300] + hint, expected='for example {"x": 10}') from None
     if not isinstance(body, dict):
         raise Problem(422, "The body should be a JSON object.", field="body", expected='for example {"x": 10}')
     return body

@@ -1,9 +1,8 @@
 """Every error as one JSON document (RFC 9457): what is wrong, what was expected, what to do."""
 
-import json
 import logging
 
-from flask import request
+from flask import current_app, request
 from kombu.exceptions import LimitExceeded, OperationalError
 from redis import RedisError
 from werkzeug.exceptions import HTTPException
@@ -11,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 from classroom.address import broker_url, hidden
 from classroom.recorded import QueueFull
 
-CURL = "curl -X POST {url} -H 'Content-Type: application/json' -d '{{\"x\": 10}}'"
+CURL = "curl -X POST {url} -H 'Content-Type: application/json' -d '{{}}'"
 
 
 class Problem(HTTPException):
@@ -41,12 +40,21 @@ def answer(error):
     """The error as application/problem+json."""
     drain()
     response = error.get_response()
-    response.data = json.dumps(
-        {"type": "about:blank", "title": error.name, "status": error.code, "detail": error.description}
-        | getattr(error, "extra", {})
-    )
+    said = {"type": "about:blank", "title": error.name, "status": error.code, "detail": detail(error)}
+    response.data = current_app.json.response(said | getattr(error, "extra", {})).data
     response.content_type = "application/problem+json"
     return response
+
+
+def detail(error):
+    """What is wrong and what to do, in a sentence."""
+    if error.code == 404 and not isinstance(error, Problem):
+        return f"There is no {request.path[:100]} here: GET / shows what there is."
+    if error.code == 405:
+        return f"{request.method} is not known here: use {' or '.join(sorted(error.valid_methods))}."
+    if error.code == 413:
+        return f"The body should be at most {request.max_content_length // 1024} KiB."
+    return error.description
 
 
 def drain(most=8 * 2**20):
@@ -66,4 +74,8 @@ def no_broker(error):
 def our_fault(error):
     """A fault in our code, or in an exercise's: the traceback goes to the log, never to the client."""
     logging.getLogger(__name__).exception("while answering a request")
-    return answer(Problem(500, "The server failed while answering: its log has the traceback."))
+    return answer(
+        Problem(
+            500, "The server failed while answering: its log (web.log, and the terminal of ./lab up) has the traceback."
+        )
+    )

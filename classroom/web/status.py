@@ -36,7 +36,7 @@ def sentence(record, progress, workers):
     """The state of the task in one sentence for a person."""
     match record["state"]:
         case "SUCCESS":
-            return f"Done by {record['worker']} in {seconds(record, 'started', 'finished')}."
+            return f"Done by {record['worker']} in {seconds(record, 'started', 'finished')}{again(record)}."
         case "FAILURE":
             error = json.loads(record["error"])
             return f"Failed: {error['type']}: {error['message']}"
@@ -47,11 +47,18 @@ def sentence(record, progress, workers):
         case "STARTED" | "PROGRESS":
             far = f", {progress['percent']} % done" if progress else ""
             stopping = "; it was cancelled and is about to stop" if record.get("cancelled") else ""
-            return f"Running on {record['worker']} for {seconds(record, 'started', 'now')}{far}{stopping}."
+            return (
+                f"Running on {record['worker']} for {seconds(record, 'started', 'now')}{far}{again(record)}{stopping}."
+            )
         case "RETRY":
             error = json.loads(record.get("error") or "{}").get("message", "no reason given")
             return f"Attempt {record['attempt']} failed ({error}); it will be tried again."
     return waiting(record, workers())
+
+
+def again(record):
+    """Which attempt it is, where it is not the first."""
+    return f", attempt {record['attempt']}" if int(record["attempt"]) > 1 else ""
 
 
 def waiting(record, workers):

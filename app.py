@@ -27,10 +27,9 @@ app.config["MAX_CONTENT_LENGTH"] = 16 * 1024
 app.json.sort_keys = False
 app.url_map.merge_slashes = False
 problems.install(app)
-for blueprint in exercises.blueprints():
-    app.register_blueprint(blueprint)
+exercises.register_blueprints(app)
 
-holding = threading.BoundedSemaphore(max(1, THREADS // 2))  # the other half always answers at once
+holding = threading.BoundedSemaphore(THREADS // 2)  # the other half always answers at once
 
 
 @app.post("/longtask")

@@ -13,23 +13,24 @@ local function add(id, field, number) return redis.call('HINCRBY', 'lab:task:' .
 local function forget(id, ...) redis.call('HDEL', 'lab:task:' .. id, ...) end
 
 local function known(id) return redis.call('EXISTS', 'lab:task:' .. id) == 1 end
-local function ended(id)
+local function is_terminal(id)
   local state = get(id, 'state')
   return state == 'SUCCESS' or state == 'FAILURE' or state == 'REVOKED'
 end
 
 -- One entry in the stream for each step.
-local function tell(id, step)
+local function log_step(id, step)
   redis.call('XADD', 'lab:steps', 'MAXLEN', '~', STEPS_KEPT, '*', 'step', step, 'id', id,
     'attempt', get(id, 'attempt') or 0, 'worker', get(id, 'worker') or '')
 end
 
--- A task is in `waiting` or in `running`, until it has ended.
-local function wait(id, state, step, due)
-  set(id, 'state', state, 'queued', stamp(due or now))
+-- A task is in `waiting` or in `running`, until it has ended. `due` is its place in the queue: its time.
+local function enqueue(id, state, step, due)
+  set(id, 'state', state, 'queued', stamp(math.max(due, now)))
+  forget(id, 'sent', 'progress')
   redis.call('ZREM', 'lab:running', id)
-  redis.call('ZADD', 'lab:waiting', due or get(id, 'submitted'), id)
-  tell(id, step)
+  redis.call('ZADD', 'lab:waiting', due, id)
+  log_step(id, step)
 end
 
 local function finish(id, state, error)
@@ -38,33 +39,44 @@ local function finish(id, state, error)
   redis.call('EXPIRE', 'lab:task:' .. id, KEEP)
   redis.call('ZREM', 'lab:waiting', id)
   redis.call('ZREM', 'lab:running', id)
-  tell(id, state)
+  log_step(id, state)
 end
+
+local function fail(id, message) finish(id, 'FAILURE', cjson.encode({type = 'WorkerLost', message = message})) end
 
 -- Its attempt is over, but not the task: somebody else may have it, unless it has been the end of too many.
-local function give_back(id, lost)
+-- `why` is 'returned' by a worker that stops, or lost with its 'process', or with its whole 'worker'.
+local function give_back(id, why, due)
+  set(id, 'back', why)
   if get(id, 'cancelled') then return finish(id, 'REVOKED', '') end
-  if add(id, 'lost', lost) >= MAX_LOST then
-    local said = 'given up after ' .. MAX_LOST .. ' workers died while running it'
-    return finish(id, 'FAILURE', cjson.encode({type = 'WorkerLost', message = said}))
+  if why ~= 'returned' and add(id, 'lost', 1) >= MAX_LOST then
+    return fail(id, 'given up after ' .. MAX_LOST .. ' workers died while running it')
   end
-  wait(id, 'PENDING', lost == 0 and 'returned' or 'lost')
+  enqueue(id, 'PENDING', why == 'returned' and 'returned' or 'lost', due)
 end
 
--- A new task, or the same id sent again (a retry): its next attempt may start. 0: the queue is full.
-function steps.submitted(id, name, args, label, most, delay, message)
-  if ended(id) then return 1 end
-  if not known(id) and redis.call('ZCARD', 'lab:waiting') >= tonumber(most) then return 0 end
+-- A new task; or one that its own live attempt sends again (a retry), so that the next attempt may start.
+-- Answers what to do: 'publish' it, or nothing, because it is 'known' already or the queue is 'full'.
+function steps.submitted(id, name, args, label, most, delay, queue, attempt, message)
+  if not known(id) and redis.call('ZCARD', 'lab:waiting') >= tonumber(most) then return 'full' end
+  if known(id) and (is_terminal(id) or attempt == '' or get(id, 'attempt') ~= attempt) then return 'known' end
+  if get(id, 'cancelled') then finish(id, 'REVOKED', '') return 'known' end
   if set_once(id, 'submitted', stamp(now)) then set(id, 'name', name, 'args', args, 'label', label, 'attempt', 0, 'lost', 0) end
-  set(id, 'message', message)
-  local due = tonumber(delay) > 0 and now + delay
-  if get(id, 'attempt') == '0' then wait(id, 'PENDING', 'queued', due) else wait(id, 'RETRY', 'queued', due or now) end
-  return 1
+  set(id, 'message', message, 'queue', queue)
+  enqueue(id, get(id, 'attempt') == '0' and 'PENDING' or 'RETRY', 'queued', now + delay)
+  return 'publish'
 end
 
 -- A worker has the task in hand. 0 refuses it: it has ended, or runs under another's lease. Else the attempt's number.
 function steps.started(id, name, worker, tag)
-  if ended(id) or (tonumber(redis.call('ZSCORE', 'lab:running', id)) or 0) > now then return 0 end
+  if is_terminal(id) then
+    redis.call('EXPIRE', 'lab:task:' .. id, KEEP)
+    return 0
+  end
+  if (tonumber(redis.call('ZSCORE', 'lab:running', id)) or 0) > now then
+    local asked_before = tag ~= '' and get(id, 'tag') == tag and get(id, 'worker') == worker -- and the answer was lost
+    return asked_before and tonumber(get(id, 'attempt')) or 0
+  end
   set_once(id, 'submitted', stamp(now))
   set_once(id, 'name', name)
   set_once(id, 'lost', 0)
@@ -73,20 +85,22 @@ function steps.started(id, name, worker, tag)
   redis.call('ZREM', 'lab:waiting', id)
   redis.call('ZADD', 'lab:running', now + LEASE, id)
   local attempt = add(id, 'attempt', 1)
-  tell(id, 'started')
+  log_step(id, 'started')
   return attempt
 end
 
 -- How far it is. 0 tells the attempt to stop: the task was cancelled, or another attempt took over.
 function steps.progress(id, attempt, progress)
-  if ended(id) or get(id, 'attempt') ~= attempt then return 0 end
+  if is_terminal(id) or get(id, 'attempt') ~= attempt then return 0 end
   set(id, 'state', 'PROGRESS', 'progress', progress)
   return get(id, 'cancelled') and 0 or 1
 end
 
--- The first end wins; a stale attempt's comes too late. No attempt: the worker's own word, not an attempt's.
-function steps.ended(id, attempt, state, result, error)
-  if ended(id) or (attempt ~= '' and get(id, 'attempt') ~= attempt) then return 0 end
+-- The first end wins; a stale attempt's comes too late, as does that of a worker that lost the task to another.
+function steps.ended(id, attempt, worker, state, result, error)
+  if attempt ~= '' and get(id, 'attempt') ~= attempt then return 0 end
+  if is_terminal(id) then return attempt ~= '' and get(id, 'state') == state and 1 or 0 end -- 1: asked before
+  if attempt == '' and worker ~= '' and get(id, 'worker') and get(id, 'worker') ~= worker then return 0 end
   set_once(id, 'submitted', stamp(now))
   if result ~= '' then set(id, 'result', result) end
   finish(id, state, error)
@@ -99,24 +113,37 @@ function steps.retried(id, attempt, error)
   return 1
 end
 
--- A worker gives the task back because it stops (lost is 0), or because the process that ran it died (1).
-function steps.returned(id, lost)
-  if known(id) and not ended(id) then give_back(id, tonumber(lost)) end
+-- A worker gives the task back: 'returned' because it stops, or because the 'process' that ran it died.
+function steps.returned(id, worker, why)
+  local runs_it = redis.call('ZSCORE', 'lab:running', id) and get(id, 'worker') == worker
+  if runs_it then give_back(id, why, get(id, 'submitted')) end -- its message goes back to the queue's head
+  return 1
+end
+
+-- The task raised Ignore: it has ended itself, unless it sent itself again first.
+function steps.ignored(id, worker)
+  local state = get(id, 'state')
+  if (state == 'STARTED' or state == 'PROGRESS') and get(id, 'worker') == worker then
+    finish(id, 'FAILURE', cjson.encode({type = 'Ignore', message = 'the task ended itself and left no result'}))
+  end
   return 1
 end
 
 function steps.cancelled(id)
   if not known(id) then return 'unknown' end
-  if ended(id) then return 'ended' end
+  if is_terminal(id) then return 'ended' end
   set(id, 'cancelled', stamp(now))
-  if redis.call('ZSCORE', 'lab:waiting', id) then finish(id, 'REVOKED', '') end
+  if redis.call('ZSCORE', 'lab:waiting', id) then
+    finish(id, 'REVOKED', '')
+    redis.call('PERSIST', 'lab:task:' .. id) -- until a worker comes upon its message
+  end
   return 'cancelled'
 end
 
--- Publishing failed and nobody has the id: as if it had never been there.
+-- Publishing failed: the task is not accepted.
 function steps.withdrawn(id)
   if get(id, 'state') == 'PENDING' and get(id, 'attempt') == '0' then
-    tell(id, 'withdrawn')
+    log_step(id, 'withdrawn')
     redis.call('DEL', 'lab:task:' .. id)
     redis.call('ZREM', 'lab:waiting', id)
   end
@@ -159,32 +186,36 @@ function steps.workers()
   return {workers, tasks}
 end
 
--- When the next message of the queue was queued; now, where the queue is empty.
-local function next_queued(list)
-  local first = redis.call('LINDEX', list, -1)
+-- When the next message of the queue was submitted; now, where the queue is empty; 0, where nobody knows.
+local function next_submitted(queue)
+  local first = redis.call('LINDEX', queue, -1)
   if not first then return now end
-  local read, message = pcall(cjson.decode, first)
-  return read and tonumber(get(message.headers.id, 'queued')) or 0
+  local read, id = pcall(function() return cjson.decode(first).headers.id end)
+  return read and tonumber(get(id, 'submitted')) or 0
 end
 
 -- The messages of tasks that nobody holds any more, each handed out once, to be queued again.
-function steps.overdue(list)
+function steps.overdue(queue)
   local again = {}
   -- Those whose worker let the lease run out. The broker need not keep what that worker had in hand.
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'lab:running', '-inf', now, 'LIMIT', 0, 20)) do
     local tag = get(id, 'tag')
     if tag then redis.call('HDEL', 'unacked', tag) redis.call('ZREM', 'unacked_index', tag) end
     redis.call('ZREM', 'lab:running', id)
-    if known(id) and not ended(id) then give_back(id, 1) end
-    if get(id, 'state') == 'PENDING' then again[#again + 1] = get(id, 'message') end
+    local message = get(id, 'message')
+    if known(id) and not is_terminal(id) then
+      if message then give_back(id, 'worker', now) else fail(id, 'its worker died, and its message is not known') end
+    end
+    if get(id, 'state') == 'PENDING' then again[#again + 1] = message end
   end
-  -- Those that wait, but in no queue: first in, first out, so not where the next message was queued later.
-  if list ~= '' then
-    local next_message = next_queued(list)
-    for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'lab:waiting', '-inf', now - LEASE, 'LIMIT', 0, 20)) do
-      local queued = tonumber(get(id, 'queued') or now)
-      if queued < now - LEASE and queued < next_message then
-        set(id, 'queued', stamp(now))
+  -- Those that wait, but are in no queue. A queue is first in, first out (what is put back goes to its head),
+  -- so a task that was sent before the next message was even submitted is not in it any more.
+  if queue ~= '' then
+    local next_message = next_submitted(queue)
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'lab:waiting', '-inf', now - LEASE, 'LIMIT', 0, 100)) do
+      local sent = tonumber(get(id, 'sent') or get(id, 'queued') or now)
+      if get(id, 'queue') == queue and sent < now - LEASE and sent < next_message then
+        set(id, 'sent', stamp(now))
         again[#again + 1] = get(id, 'message')
       end
     end

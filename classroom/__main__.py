@@ -72,7 +72,7 @@ def worker(concurrency, name):
 @lab.command(short_help="Tell how a task goes, or who works.")
 @click.argument("task_id", metavar="[ID]", required=False)
 def status(task_id):
-    """Tell how a task goes, or without ID who works and what waits."""
+    """Tell how a task goes, or without ID who works."""
     if task_id:
         click.echo(told(client.call(path("/status/", task_id))))
         return

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-LAB = Path(os.environ.get("LAB_DIR") or Path(__file__).resolve().parents[1] / ".lab")
+LAB = Path(os.environ.get("LAB_DIR") or Path(__file__).resolve().parents[1] / ".lab").absolute()
 LOCALHOST = "redis://localhost:6379/0"
 
 

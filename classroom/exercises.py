@@ -33,11 +33,17 @@ def load():
             sys.modules[module] = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(sys.modules[module])
             loaded[name] = sys.modules[module]
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             sys.modules.pop(module, None)
-            broken[name] = f"{path}, line {line(error, path)}: {type(error).__name__}: {error}"
-            logging.getLogger(__name__).error("exercise %s is left out: %s", name, broken[name])
+            leave_out(name, path, error)
     return loaded
+
+
+def leave_out(name, path, error):
+    """Remember and say what is wrong with an exercise."""
+    words = error.msg if isinstance(error, SyntaxError) else error
+    broken[name] = f"{path}, line {line(error, path)}: {type(error).__name__}: {words}"
+    logging.getLogger(__name__).error("exercise %s is left out: %s", name, broken[name])
 
 
 def line(error, path):
@@ -48,6 +54,10 @@ def line(error, path):
     return lines[-1] if lines else 1
 
 
-def blueprints():
-    """The Flask blueprints of all exercises."""
-    return [module.bp for module in load().values() if hasattr(module, "bp")]
+def register_blueprints(app):
+    """Give the Flask app the endpoints of all exercises; one whose blueprint does not fit is left out."""
+    for name, module in load().items():
+        try:
+            app.register_blueprint(module.bp)
+        except Exception as error:
+            leave_out(name, module.__file__, error)

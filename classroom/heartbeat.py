@@ -5,17 +5,19 @@ import json
 import secrets
 import socket
 import sys
+import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
 import click
-from celery.signals import heartbeat_sent, worker_init, worker_shutdown
+from celery.signals import heartbeat_sent, worker_init, worker_shutdown, worker_shutting_down
 from celery.utils.log import get_logger
 from celery.worker.state import active_requests
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
-from ledger import Ledger
+from ledger import LEASE, Ledger
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ("tasks.py", "ledger.*", "classroom/*.py", "exercises/*/exercise.py")
@@ -39,6 +41,7 @@ def prepare(sender, **_):
     sender.app.ledger = Ledger(sender.app.results, patient=True)
     heart = Heartbeat(sender)
     heartbeat_sent.connect(heart.beat, weak=False)
+    worker_shutting_down.connect(heart.go_on, weak=False)
     worker_shutdown.connect(heart.stop, weak=False)
 
 
@@ -54,6 +57,8 @@ class Heartbeat:
     def __init__(self, worker):
         self.name = worker.hostname
         self.worker = worker
+        self.stopped = threading.Event()
+        self.heard_since = None  # when the first of an unbroken line of heartbeats was heard
         self.ledger = Ledger(worker.app.results)  # not patient: the next beat comes anyway
         self.about = {
             "name": self.name,
@@ -64,13 +69,29 @@ class Heartbeat:
 
     def beat(self, **_):
         """Renew the worker's key and the leases of the tasks that it runs; look after what nobody holds."""
+        now = time.monotonic()
+        if self.heard_since is None or now - self.last_beat > LEASE:
+            self.heard_since = now
+        self.last_beat = now
         running = {request.id: request for request in active_requests}
         try:
             for task_id in self.ledger.step("alive", self.name, json.dumps(self.about), *running):
                 self.stop_by_force(running[task_id])
-            self.worker.app.recover(self.ledger)
+            # After an outage the others need the time of a lease to be heard again, or they would be taken for dead.
+            if now - self.heard_since >= LEASE:
+                self.worker.app.recover(self.ledger)
         except (RedisError, OperationalError) as error:
+            self.heard_since = None
             logger.warning("heartbeat not heard: %s", error)
+
+    def go_on(self, **_):
+        """Celery's heart stops before the tasks that a stopping worker still finishes; ours goes on."""
+        threading.Thread(target=self.last_beats, daemon=True).start()
+
+    def last_beats(self):
+        """Beat until the worker signs off."""
+        while not self.stopped.wait(BEAT):
+            self.beat()
 
     def stop_by_force(self, request):
         """End a cancelled task that does not stop by itself, together with the process that runs it."""
@@ -80,6 +101,7 @@ class Heartbeat:
 
     def stop(self, **_):
         """Sign off, so that nobody waits for this worker."""
+        self.stopped.set()
         with suppress(RedisError):
             self.ledger.step("gone", self.name)
 

@@ -1,10 +1,11 @@
 """Celery, with an entry in the ledger at each step of every task.
 
-Three places where Celery lets us in are enough: `send_task_message` sees every task on its way to
-the queue, `before_start` sees it arrive at a worker, and the result backend hears how it ended.
+Celery lets us in at four places: `send_task_message` sees every task on its way to the queue,
+`before_start` sees it arrive at a worker, the worker's `Request` sees its message go back to the
+queue, and the result backend hears how it ended.
 """
 
-import json as plain_json
+import json
 import os
 from datetime import UTC, datetime
 from functools import cached_property
@@ -12,17 +13,21 @@ from functools import cached_property
 import celery
 from celery import states
 from celery.app.amqp import AMQP, task_message
-from celery.backends.redis import RedisBackend
-from celery.exceptions import Ignore, SoftTimeLimitExceeded, TimeLimitExceeded
+from celery.backends.redis import RedisBackend, ResultConsumer
+from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded, TimeLimitExceeded
 from celery.worker import request
 from kombu.exceptions import EncodeError
-from kombu.utils import json
+from kombu.utils import json as kombu_json
 
 from ledger import TERMINAL, Ledger
 
 
 class QueueFull(Exception):
     """The task was not accepted: as many tasks are waiting as are allowed to."""
+
+
+class Refused(Ignore):
+    """A worker leaves a task alone: the task has ended, or runs elsewhere."""
 
 
 class RecordedCelery(celery.Celery):
@@ -38,14 +43,23 @@ class RecordedCelery(celery.Celery):
         self.ledger = Ledger(results)
         self.results = results
         self.max_waiting = max_waiting
-        self.list = self.conf.task_default_queue if broker == results else ""  # the queue, where we can look into it
+        # The queue that recovery can look into: RabbitMQ's it cannot.
+        self.queue_key = self.conf.task_default_queue if broker.removesuffix("/0") == results.removesuffix("/0") else ""
 
     def recover(self, ledger):
         """Queue again what nobody holds any more; any process may do this at any time."""
         if os.environ.get("LEDGER_RECOVERY") == "off":  # to show what is lost without it
             return
-        for message in ledger.step("overdue", self.list):
-            self.amqp.send_again(json.loads(message))
+        for message in ledger.step("overdue", self.queue_key):
+            self.amqp.send_again(kombu_json.loads(message))
+
+    def _task_from_fun(self, fun, name=None, base=None, **options):
+        """Make a task as Celery does, one that the ledger hears of whatever its base class is."""
+        if base and not issubclass(base, RecordedTask):
+            base = type(base.__name__, (base, RecordedTask), {})
+        if options.get("time_limit"):  # alone it would lie below the soft limit of all tasks, which Celery refuses
+            options.setdefault("soft_time_limit", options["time_limit"])
+        return super()._task_from_fun(fun, name=name, base=base, **options)
 
 
 class RecordedAMQP(AMQP):
@@ -59,11 +73,17 @@ class RecordedAMQP(AMQP):
     def send_task_message(self, producer, name, message, label="", **options):
         """Send a task as Celery does, recorded first; raises QueueFull where the ledger says so."""
         task_id, ledger = message.headers["id"], self.app.ledger
-        queue = getattr(options.get("queue"), "name", options.get("queue"))
-        said = json.dumps([message.headers, message.properties, message.body, queue])
+        queue = getattr(options.get("queue"), "name", options.get("queue")) or self.app.conf.task_default_queue
+        where = f"{queue}:{options['priority']}" if options.get("priority") else queue
+        current = self.app.current_worker_task
+        attempt = getattr(current.request, "attempt", "") if current and current.request.id == task_id else ""
+        said = kombu_json.dumps([message.headers, message.properties, message.body, queue])
         args, delay, most = message.headers["argsrepr"], seconds_until(message.headers["eta"]), self.app.max_waiting
-        if not ledger.step("submitted", task_id, name, args, label, most, delay, said):
+        answer = ledger.step("submitted", task_id, name, args, label, most, delay, where, attempt, said)
+        if answer == "full":
             raise QueueFull(f"{most} tasks are waiting already")
+        if answer == "known":  # somebody sent this id before
+            return None
         try:
             return self.publish(producer, name, message, **options)
         except Exception:
@@ -81,16 +101,27 @@ class RecordedAMQP(AMQP):
 class Request(request.Request):
     """A message in a worker's hands; tells the ledger when it goes back to the queue."""
 
+    why = "process"  # it goes back because the process that ran it died
+
     def reject(self, requeue=False):
         """Refuse the message; it goes back to the queue when the process that ran it died."""
-        super().reject(requeue)
         if requeue:
-            self.task.app.ledger.step("returned", self.id, 1)
+            self.task.app.ledger.step("returned", self.id, self.hostname, self.why)
+        super().reject(requeue)
 
     def cancel(self, *args, **kwargs):
         """Stop the attempt because the worker stops; its message goes back to the queue."""
         super().cancel(*args, **kwargs)
-        self.task.app.ledger.step("returned", self.id, 0)
+        self.task.app.ledger.step("returned", self.id, self.hostname, "returned")
+
+    def on_failure(self, exc_info, *args, **kwargs):
+        """The attempt ended with an exception, one of Celery's own among them."""
+        error = getattr(exc_info.exception, "exc", exc_info.exception)
+        if isinstance(error, Reject):
+            self.why = "returned"
+        super().on_failure(exc_info, *args, **kwargs)
+        if isinstance(error, Ignore) and not isinstance(error, Refused):
+            self.task.app.ledger.step("ignored", self.id, self.hostname)
 
 
 class RecordedTask(celery.Task):
@@ -104,74 +135,91 @@ class RecordedTask(celery.Task):
         started = self.app.ledger.step("started", task_id, self.name, self.request.hostname, tag)
         self.request.attempt = started
         if not self.request.attempt:
-            raise Ignore(f"{task_id} has ended, or runs elsewhere")
+            raise Refused(f"{task_id} has ended, or runs elsewhere")
 
     def update_state(self, task_id=None, state=None, meta=None, **kwargs):
         """Tell how far the task is, as in Celery; a task that was cancelled ends here."""
         if self.request.called_directly:
             return
-        super().update_state(task_id, state, meta, **kwargs)
         if not self.app.ledger.step("progress", self.request.id, self.request.attempt, dumps(meta)):
             self.backend.mark_as_revoked(self.request.id, "cancelled", self.request)
             raise Ignore("cancelled")
+        super().update_state(task_id, state, meta, **kwargs)
 
     def progress(self, current, total):
         """Tell that `current` of `total` steps are done."""
         self.update_state(state="PROGRESS", meta={"current": current, "total": total})
 
 
+class LateConsumer(ResultConsumer):
+    """Subscribes to a result when somebody waits for it: subscribing at each send hangs a process in the end."""
+
+    def consume_from(self, task_id):
+        """Subscribe to nothing yet."""
+
+    def _wait_for_pending(self, result, **kwargs):
+        """Subscribe to the result, or to those of a group, and wait."""
+        for task_id in ids_in(result):
+            super().consume_from(task_id)
+        return super()._wait_for_pending(result, **kwargs)
+
+
 class RecordedBackend(RedisBackend):
     """Celery's result backend, which tells the ledger first how each task ended."""
 
-    def on_task_call(self, producer, task_id):
-        """Subscribe to nothing when a task is sent: 160,000 subscriptions hang a web process."""
-
-    def _add_pending_result(self, task_id, result, weak=False):
-        """Subscribe when somebody waits for the result."""
-        super()._add_pending_result(task_id, result, weak=weak)
-        self.result_consumer.consume_from(task_id)
+    ResultConsumer = LateConsumer
 
     def store_result(self, task_id, result, state, traceback=None, request=None, **kwargs):
         """Store how a task ended, unless the ledger knows an earlier end."""
-        if self.told(task_id, result, state, request):
+        if self.accepted(task_id, result, state, request):
             return super().store_result(task_id, result, state, traceback, request, **kwargs)
 
     def mark_as_done(self, task_id, result, request=None, store_result=True, state=states.SUCCESS):
         """The task returned; the ledger hears it also of a task that stores no result."""
         if not store_result:
-            self.told(task_id, result, state, request)
+            self.accepted(task_id, result, state, request)
         super().mark_as_done(task_id, result, request, store_result, state)
 
     def mark_as_failure(self, task_id, exc, traceback=None, request=None, store_result=True, **kwargs):
         """The task failed; the ledger hears it also of a task that stores no result."""
         if not store_result:
-            self.told(task_id, exc, states.FAILURE, request)
+            self.accepted(task_id, exc, states.FAILURE, request)
         super().mark_as_failure(task_id, exc, traceback, request, store_result, **kwargs)
 
-    def told(self, task_id, result, state, request):
+    def accepted(self, task_id, result, state, request):
         """Tell the ledger; False when this attempt's word comes too late."""
         attempt = getattr(request, "attempt", None) or ""
         step = self.app.ledger.step
         if state == states.RETRY:
-            return step("retried", task_id, attempt, problem(result))
-        if state == states.SUCCESS:
-            return step("ended", task_id, attempt, state, dumps(result), "")
-        if state in TERMINAL:
-            return step("ended", task_id, attempt, state, "", problem(result) if state == states.FAILURE else "")
-        return True
+            return bool(step("retried", task_id, attempt, problem(result)))
+        if state not in TERMINAL:
+            return True
+        value = dumps(result) if state == states.SUCCESS else ""
+        error = problem(result) if state == states.FAILURE else ""
+        worker = getattr(request, "hostname", None) or ""
+        return bool(step("ended", task_id, attempt, worker, state, value, error))
+
+
+def ids_in(result):
+    """The id of a result, or the ids of all results in a group."""
+    if not hasattr(result, "results"):
+        return [result.id]
+    return [task_id for part in result.results for task_id in ids_in(part)]
 
 
 def seconds_until(moment):
     """How long it is until this ISO 8601 moment, by this machine's clock, which also set it."""
     if not moment:
         return 0
-    return max(0, (datetime.fromisoformat(moment) - datetime.now(UTC)).total_seconds())
+    when = datetime.fromisoformat(moment)
+    return max(0, ((when if when.tzinfo else when.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds())
 
 
 def dumps(value):
     """The value as JSON text; raises EncodeError, which fails the task, for what JSON cannot hold."""
     try:
-        return plain_json.dumps(value, default=str)
+        kombu_json.dumps(value)  # what Celery will store
+        return json.dumps(value, default=str)
     except (TypeError, ValueError) as error:
         raise EncodeError(error) from error
 
@@ -183,4 +231,4 @@ def problem(error):
         message = f"it ran longer than its time limit of {error.args[0]} s and was stopped by force"
     elif isinstance(error, SoftTimeLimitExceeded):
         message = "it ran longer than its soft time limit"
-    return plain_json.dumps({"type": type(error).__name__, "message": message})
+    return json.dumps({"type": type(error).__name__, "message": message})

@@ -29,6 +29,7 @@ class Process:
             self.log.replace(self.log.with_suffix(".log.1"))
         with open(self.log, "ab") as log:
             self.began = log.tell()
+            self.started_at = time.monotonic()
             self.process = psutil.Popen(
                 self.argv,
                 env=self.env,

@@ -19,8 +19,10 @@ class Supervisor:
             if process.alive:
                 continue
             if process not in self.due:
-                self.ends[process] = self.ends.get(process, 0) + 1
-                pause = 0 if process is self.cluster.broker else min(30, 2 ** (self.ends[process] - 1))
+                lived = time.monotonic() - process.started_at
+                self.ends[process] = 1 if lived > 10 else self.ends.get(process, 0) + 1
+                at_once = process is self.cluster.broker and self.ends[process] == 1
+                pause = 0 if at_once else min(30, 2 ** (self.ends[process] - 1))
                 self.due[process] = time.monotonic() + pause
                 sentences.append(f"{process.name} ended ({ending(process)}).")
             if time.monotonic() >= self.due[process]:

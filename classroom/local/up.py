@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import sys
 import time
 
@@ -29,7 +30,7 @@ def up(workers, concurrency, host, port, quiet):
     """Run the cluster until it is asked to stop; returns the exit code."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, ask_to_stop)
-    LAB.mkdir(mode=0o700, exist_ok=True)
+    LAB.mkdir(mode=0o700, parents=True, exist_ok=True)
     LAB.chmod(0o700)
     lock = take_lock()
     if lock is None:
@@ -105,6 +106,10 @@ def plan(workers, concurrency, host, port):
     url = named("CELERY_BROKER_URL", "BROKER_URL")
     if url:
         check_broker(url)
+    try:
+        socket.getaddrinfo(host, 0, socket.AF_INET)
+    except OSError:
+        raise OSError(f"--host {host} is no IPv4 address or name: try 127.0.0.1, or 0.0.0.0 for all.") from None
     if port and not ports.is_free(port, host):
         raise OSError(f"Port {port} is taken by another program. Choose another with --port, or leave --port out.")
     return LocalCluster(

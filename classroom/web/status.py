@@ -36,12 +36,14 @@ def sentence(record, progress, workers):
     """The state of the task in one sentence for a person."""
     match record["state"]:
         case "SUCCESS":
-            return f"Done by {record['worker']} in {seconds(record, 'started', 'finished')}{again(record)}."
+            worker = record.get("worker", "a worker")
+            return f"Done by {worker} in {seconds(record, 'started', 'finished')}{again(record)}."
         case "FAILURE":
             error = json.loads(record["error"])
             return f"Failed: {error['type']}: {error['message']}"
         case "REVOKED":
-            return f"Cancelled at {iso(record['finished'])}."
+            why = "Cancelled" if record.get("cancelled") else "It had expired; revoked"
+            return f"{why} at {iso(record['finished'])}."
         case "STARTED" | "PROGRESS" if record["lease"] is None or record["lease"] < record["now"]:
             return silent(record)
         case "STARTED" | "PROGRESS":
@@ -63,12 +65,14 @@ def again(record):
 
 def waiting(record, workers):
     """Why a task that is in the queue does not run yet."""
-    back = ""
-    if int(record["lost"]):
-        ago = record["now"] - float(record["queued"])
-        back = f"{record['worker']} stopped answering, and {ago:.0f} s ago the task went back to the queue. "
-    elif int(record["attempt"]):
-        back = f"{record['worker']} was stopped and gave the task back. "
+    worker, ahead_of_now = record.get("worker"), float(record["queued"]) - record["now"]
+    back = {
+        "returned": f"{worker} gave the task back. ",
+        "process": f"A process of {worker} died while running it. ",
+        "worker": f"{worker} stopped answering, and {-ahead_of_now:.0f} s ago the task went back to the queue. ",
+    }.get(record.get("back"), "")
+    if ahead_of_now > 0:
+        return f"{back}Waiting for its time, in {ahead_of_now:.0f} s."
     if not workers:
         return f"{back}Waiting: no worker is listening. Start one: {START_ONE}"
     busy = sum(1 for worker in workers if worker["running"])
@@ -102,7 +106,7 @@ def strict(words):
 
 def seconds(record, start, end):
     """The time between two moments of the record, in words."""
-    return f"{max(0, float(record[end]) - float(record[start])):.1f} s"
+    return f"{max(0, float(record[end]) - float(record.get(start) or record[end])):.1f} s"
 
 
 def iso(moment):

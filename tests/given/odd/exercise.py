@@ -1,0 +1,73 @@
+"""Tasks as students may write them, each odd in its way."""
+
+import time
+from datetime import datetime, timedelta
+
+import celery
+from celery import shared_task
+from celery.exceptions import Ignore, Reject
+from flask import Blueprint
+
+bp = Blueprint("odd", __name__)
+
+
+class Logged(celery.Task):
+    """A base class of the student's own, as in Celery's documentation."""
+
+
+@shared_task(name="ignoring")
+def ignoring():
+    """End without a result."""
+    raise Ignore()
+
+
+@shared_task(name="rejecting", bind=True)
+def rejecting(self):
+    """Send its message back once."""
+    if self.request.attempt < 5:
+        raise Reject("not now", requeue=True)
+    return "at last"
+
+
+@shared_task(name="based", base=Logged)
+def based():
+    """Run under another base class, longer than the grace after which a message counts as lost."""
+    time.sleep(9)
+    return "once"
+
+
+@shared_task(name="unspeakable")
+def unspeakable():
+    """Return what JSON cannot hold."""
+    return object()
+
+
+@shared_task(name="limited", time_limit=30)
+def limited():
+    """Have a hard time limit alone."""
+    return "in time"
+
+
+@shared_task(name="nap")
+def nap():
+    """Sleep longer than a lease."""
+    time.sleep(12)
+    return "rested"
+
+
+@bp.post("/run/<name>")
+def run(name):
+    """Send one of the tasks above."""
+    return {"task_id": globals()[name].delay().id}, 202
+
+
+@bp.post("/at")
+def at():
+    """Send a task for a time without a time zone, an hour from now."""
+    return {"task_id": limited.apply_async(eta=datetime.utcnow() + timedelta(hours=1)).id}, 202
+
+
+@bp.post("/elsewhere")
+def elsewhere():
+    """Send a task to a queue that nobody listens to."""
+    return {"task_id": limited.apply_async(queue="gpu").id}, 202

@@ -1,0 +1,98 @@
+"""Tasks as students may write them: the status stays true, and none is run more often than it should be."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+from parts import Api, given, until
+
+from classroom.local.cluster import ROOT, LocalCluster
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory):
+    """A cluster of one worker that knows the odd tasks."""
+    with LocalCluster(tmp_path_factory.mktemp("odd"), workers=1, env=given("odd")) as cluster, Api(cluster.url) as api:
+        api.cluster = cluster
+        yield api
+
+
+def run(api, name):
+    """The status of one of the odd tasks, once it has ended."""
+    return api.ended(api.post(f"/run/{name}").json()["task_id"])
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "attempt", "words"),
+    [
+        ("ignoring", "FAILURE", 1, "left no result"),
+        ("rejecting", "SUCCESS", 5, "at last"),
+        ("based", "SUCCESS", 1, "once"),
+        ("unspeakable", "FAILURE", 1, "EncodeError"),
+        ("limited", "SUCCESS", 1, "in time"),
+    ],
+)
+def test_it_ends_as_it_should_after_as_many_attempts(odd, name, state, attempt, words):
+    status = run(odd, name)
+    assert (status["state"], status["attempt"]) == (state, attempt), status
+    assert words in f"{status['status']} {status['result']}"
+
+
+def test_a_task_for_later_says_when_and_nothing_behind_it_is_sent_twice(odd):
+    later = odd.post("/at").json()["task_id"]
+    elsewhere = odd.post("/elsewhere").json()["task_id"]
+    redis = odd.cluster.ledger.redis
+    busy = odd.submit(seconds=20)
+    until(lambda: odd.status(busy)["progress"], what="the worker to be busy")
+    for _ in range(10):
+        odd.submit()
+    time.sleep(10)  # longer than the grace after which a message would count as lost
+    assert redis.llen("celery") <= 11 and redis.llen("gpu") == 1
+    assert "Waiting for its time, in 3" in odd.status(later)["status"]
+    assert odd.status(elsewhere)["state"] == "PENDING"
+    for task_id in (busy, later, elsewhere):
+        odd.post(f"/cancel/{task_id}")
+
+
+def test_a_worker_that_is_asked_to_stop_finishes_a_long_task_alone(start):
+    # Given two workers, one of which runs a task of several leases
+    cluster = start(workers=2, env=given("odd"))
+    with Api(cluster.url) as api:
+        task_id = api.post("/run/nap").json()["task_id"]
+        name = until(lambda: api.status(task_id)["worker"], what="the task to run")
+        worker = next(worker for worker in cluster.workers if worker.name == name.split("@")[0])
+        # When that worker is asked to stop
+        worker.process.terminate()
+        # I expect it to finish what it runs, and nobody else to run it too
+        status = api.ended(task_id)
+        assert (status["result"], status["attempt"], status["worker"]) == ("rested", 1, name)
+        worker.process.wait(10)
+        assert len(api.get("/workers").json()["workers"]) == 1
+
+
+def test_a_group_subscribes_to_nothing_until_somebody_waits(odd):
+    code = """
+import tasks
+from celery import chord, group
+redis = tasks.celery.ledger.redis
+result = group(tasks.longtask.s(n, 0) for n in range(5))()
+assert redis.pubsub_channels("celery-task-meta-*") == [], redis.pubsub_channels()
+assert sorted(result.get(timeout=60)) == [0, 2, 4, 6, 8]
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=odd.cluster.env, cwd=ROOT, capture_output=True, text=True, timeout=90
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "line", ["bp = 5", "bp = Blueprint('x', __name__)\nbp.post('no-slash')(lambda: '')", "import sys; sys.exit()"]
+)
+def test_a_broken_blueprint_takes_nothing_else_down(start, tmp_path, line):
+    file = tmp_path / "93-odd" / "exercise.py"
+    file.parent.mkdir()
+    file.write_text(f"from flask import Blueprint\n{line}\n")
+    with Api(start(workers=0, env={"EXERCISE_FILE": str(file)}).url) as api:
+        assert api.get("/healthz").status_code == 200
+        assert "93-odd is left out" in api.get("/").text

@@ -68,30 +68,35 @@ class Heartbeat:
         }
 
     def beat(self, **_):
-        """Renew the worker's key and the leases of the tasks that it runs; look after what nobody holds."""
-        now = time.monotonic()
-        if self.heard_since is None or now - self.last_beat > LEASE:
-            self.heard_since = now
-        self.last_beat = now
-        running = {request.id: request for request in active_requests}
+        """Renew what this worker holds, and look after what nobody holds any more."""
         try:
-            for task_id in self.ledger.step("alive", self.name, json.dumps(self.about), *running):
-                self.stop_by_force(running[task_id])
+            self.renew()
             # After an outage the others need the time of a lease to be heard again, or they would be taken for dead.
-            if now - self.heard_since >= LEASE:
+            if time.monotonic() - self.heard_since >= LEASE:
                 self.worker.app.recover(self.ledger)
         except (RedisError, OperationalError) as error:
             self.heard_since = None
             logger.warning("heartbeat not heard: %s", error)
+
+    def renew(self):
+        """Renew the worker's key and the leases of the tasks that it runs; stop by force what has to be."""
+        running = {request.id: request for request in active_requests}
+        for task_id in self.ledger.step("alive", self.name, json.dumps(self.about), *running):
+            self.stop_by_force(running[task_id])
+        now = time.monotonic()
+        if self.heard_since is None or now - self.last_heard > LEASE:
+            self.heard_since = now
+        self.last_heard = now
 
     def go_on(self, **_):
         """Celery's heart stops before the tasks that a stopping worker still finishes; ours goes on."""
         threading.Thread(target=self.last_beats, daemon=True).start()
 
     def last_beats(self):
-        """Beat until the worker signs off."""
+        """Renew until the worker signs off."""
         while not self.stopped.wait(BEAT):
-            self.beat()
+            with suppress(RedisError):
+                self.renew()
 
     def stop_by_force(self, request):
         """End a cancelled task that does not stop by itself, together with the process that runs it."""

@@ -27,7 +27,7 @@ class QueueFull(Exception):
 
 
 class Refused(Ignore):
-    """A worker leaves a task alone: the task has ended, or runs elsewhere."""
+    """A worker leaves a task alone: the task has ended, was cancelled, or runs elsewhere."""
 
 
 class RecordedCelery(celery.Celery):
@@ -132,8 +132,7 @@ class RecordedTask(celery.Task):
     def before_start(self, task_id, args, kwargs):
         """Take the lease on this task, or leave the task alone."""
         tag = (self.request.properties or {}).get("delivery_tag", "")
-        started = self.app.ledger.step("started", task_id, self.name, self.request.hostname, tag)
-        self.request.attempt = started
+        self.request.attempt = self.app.ledger.step("started", task_id, self.name, self.request.hostname, tag)
         if not self.request.attempt:
             raise Refused(f"{task_id} has ended, or runs elsewhere")
 
@@ -143,7 +142,7 @@ class RecordedTask(celery.Task):
             return
         if not self.app.ledger.step("progress", self.request.id, self.request.attempt, dumps(meta)):
             self.backend.mark_as_revoked(self.request.id, "cancelled", self.request)
-            raise Ignore("cancelled")
+            raise Refused("cancelled, or taken over by another attempt")
         super().update_state(task_id, state, meta, **kwargs)
 
     def progress(self, current, total):

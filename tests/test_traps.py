@@ -103,6 +103,7 @@ def test_progress_is_what_the_task_wrote(api):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_20_000_submits_cost_a_web_process_little_memory(start):
     # Given web processes that are warm
     cluster = start(workers=0)

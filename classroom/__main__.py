@@ -12,6 +12,7 @@ import redis
 from classroom import client
 from classroom.address import LOCALHOST, broker_url, hidden, result_backend
 from classroom.local.cluster import ROOT
+from ledger import TERMINAL
 
 EXAMPLES = """
 \b
@@ -114,7 +115,7 @@ def watch(task_id):
                 time.sleep(0.5)
                 continue
             patience = time.monotonic() + 15
-            ended = task["state"] in ("SUCCESS", "FAILURE", "REVOKED")
+            ended = task["state"] in TERMINAL
             percent = 100 if task["state"] == "SUCCESS" else (task["progress"] or {"percent": 0})["percent"]
             bar.update(percent - bar.pos, f"on {task['worker']}" if task["worker"] and not ended else task["state"])
             if ended:

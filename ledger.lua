@@ -1,5 +1,5 @@
--- The steps of a task, each run by Redis as a whole or not at all. ledger.py says what the keys hold.
--- Called with the name of a step and its arguments; ledger.py sets the words in capitals.
+-- The steps of a task, each run by Redis as a whole or not at all. ledger.py says what the keys hold, sets
+-- the words in capitals, and calls a step by its name with its arguments. What workers do is in recovery.lua.
 
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
@@ -33,9 +33,14 @@ local function enqueue(id, state, step, due)
   log_step(id, step)
 end
 
+-- What a worker is told from outside: 'pause', 'reload', 'stop', or to stop a task by force; and from when on.
+local function tell(worker, order, from) redis.call('HSET', 'lab:control:' .. worker, order, from) end
+local function take_back(worker, ...) redis.call('HDEL', 'lab:control:' .. worker, ...) end
+
 local function finish(id, state, error)
   set(id, 'state', state, 'finished', stamp(now), 'error', error)
   forget(id, 'message')
+  take_back(get(id, 'worker') or '', id)
   redis.call('EXPIRE', 'lab:task:' .. id, KEEP)
   redis.call('ZREM', 'lab:waiting', id)
   redis.call('ZREM', 'lab:running', id)
@@ -54,6 +59,9 @@ local function give_back(id, why, due)
   end
   enqueue(id, 'PENDING', why == 'returned' and 'returned' or 'lost', due)
 end
+
+-- A queue is first in, first out: what was sent before a task was even submitted that has been taken out, is out too.
+local function passed(queue) return tonumber(redis.call('HGET', 'lab:passed', queue) or 0) end
 
 -- A new task; or one that its own live attempt sends again (a retry), so that the next attempt may start.
 -- Answers what to do: 'publish' it, or nothing, because it is 'known' already or the queue is 'full'.
@@ -84,6 +92,8 @@ function steps.started(id, name, worker, tag)
   set(id, 'state', 'STARTED', 'started', stamp(now), 'worker', worker, 'tag', tag)
   redis.call('ZREM', 'lab:waiting', id)
   redis.call('ZADD', 'lab:running', now + LEASE, id)
+  local queue, submitted = get(id, 'queue') or '', get(id, 'submitted')
+  if tonumber(submitted) > passed(queue) then redis.call('HSET', 'lab:passed', queue, submitted) end
   local attempt = add(id, 'attempt', 1)
   log_step(id, 'started')
   return attempt
@@ -133,6 +143,7 @@ function steps.cancelled(id)
   if not known(id) then return 'unknown' end
   if is_terminal(id) then return 'ended' end
   set(id, 'cancelled', stamp(now))
+  if get(id, 'worker') then tell(get(id, 'worker'), id, now + CANCEL_GRACE) end
   if redis.call('ZSCORE', 'lab:waiting', id) then
     finish(id, 'REVOKED', '')
     redis.call('PERSIST', 'lab:task:' .. id) -- until a worker comes upon its message
@@ -155,72 +166,3 @@ function steps.claimed(id, key, body)
   redis.call('SET', 'lab:key:' .. key, body .. ' ' .. id, 'NX', 'EX', KEEP)
   return redis.call('GET', 'lab:key:' .. key)
 end
-
--- A worker's heartbeat: it is alive, and so are the attempts that it runs. Answers which of them to stop by force.
-function steps.alive(worker, about, ...)
-  local stop = {}
-  redis.call('SET', 'lab:worker:' .. worker, about, 'EX', LEASE)
-  redis.call('ZADD', 'lab:workers', now, worker)
-  redis.call('ZREMRANGEBYSCORE', 'lab:workers', 0, now - KEEP)
-  for _, id in ipairs({...}) do
-    if get(id, 'worker') == worker then redis.call('ZADD', 'lab:running', 'XX', now + LEASE, id) end
-    local cancelled = get(id, 'cancelled')
-    if cancelled and now - cancelled > CANCEL_GRACE then stop[#stop + 1] = id end
-  end
-  return stop
-end
-
-function steps.gone(worker)
-  redis.call('DEL', 'lab:worker:' .. worker)
-  return redis.call('ZREM', 'lab:workers', worker)
-end
-
--- Who is alive: what each says, and for how long it has been silent; and what runs, and on whom.
-function steps.workers()
-  local seen = redis.call('ZRANGEBYSCORE', 'lab:workers', now - LEASE, '+inf', 'WITHSCORES')
-  local workers, tasks = {}, redis.call('ZRANGEBYSCORE', 'lab:running', now, '+inf')
-  for i = 1, #seen, 2 do
-    workers[#workers + 1] = {redis.call('GET', 'lab:worker:' .. seen[i]), stamp(now - seen[i + 1])}
-  end
-  for i, id in ipairs(tasks) do tasks[i] = {id, get(id, 'worker')} end
-  return {workers, tasks}
-end
-
--- When the next message of the queue was submitted; now, where the queue is empty; 0, where nobody knows.
-local function next_submitted(queue)
-  local first = redis.call('LINDEX', queue, -1)
-  if not first then return now end
-  local read, id = pcall(function() return cjson.decode(first).headers.id end)
-  return read and tonumber(get(id, 'submitted')) or 0
-end
-
--- The messages of tasks that nobody holds any more, each handed out once, to be queued again.
-function steps.overdue(queue)
-  local again = {}
-  -- Those whose worker let the lease run out. The broker need not keep what that worker had in hand.
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'lab:running', '-inf', now, 'LIMIT', 0, 20)) do
-    local tag = get(id, 'tag')
-    if tag then redis.call('HDEL', 'unacked', tag) redis.call('ZREM', 'unacked_index', tag) end
-    redis.call('ZREM', 'lab:running', id)
-    local message = get(id, 'message')
-    if known(id) and not is_terminal(id) then
-      if message then give_back(id, 'worker', now) else fail(id, 'its worker died, and its message is not known') end
-    end
-    if get(id, 'state') == 'PENDING' then again[#again + 1] = message end
-  end
-  -- Those that wait, but are in no queue. A queue is first in, first out (what is put back goes to its head),
-  -- so a task that was sent before the next message was even submitted is not in it any more.
-  if queue ~= '' then
-    local next_message = next_submitted(queue)
-    for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'lab:waiting', '-inf', now - LEASE, 'LIMIT', 0, 100)) do
-      local sent = tonumber(get(id, 'sent') or get(id, 'queued') or now)
-      if get(id, 'queue') == queue and sent < now - LEASE and sent < next_message then
-        set(id, 'sent', stamp(now))
-        again[#again + 1] = get(id, 'message')
-      end
-    end
-  end
-  return again
-end
-
-return steps[ARGV[1]](unpack(ARGV, 2))

@@ -8,10 +8,12 @@ record of its own in Redis, written before the task is queued and changed at eve
     lab:running     sorted set  ids on a worker, by the time their lease ends
     lab:workers     sorted set  worker names, by the time of their last heartbeat
     lab:worker:<n>  string      what a worker says of itself (JSON); expires when its heartbeats stop
+    lab:control:<n> hash        what that worker is told, and from when on; read with every heartbeat
+    lab:passed      hash        queue name: when the latest task was submitted that has been taken from it
     lab:steps       stream      one entry for each step of each task, in Redis's order; the oldest are dropped
 
-The steps are in ledger.lua: Redis runs each as a whole or not at all, and all times are Redis's own,
-so machines with wrong clocks do no harm.
+The steps of a task are in ledger.lua, those of workers in recovery.lua: Redis runs each as a whole or not
+at all, and all times are Redis's own, so machines with wrong clocks do no harm.
 """
 
 import json
@@ -27,10 +29,14 @@ MAX_LOST = 3  # a task that lost this many workers is given up
 TERMINAL = ("SUCCESS", "FAILURE", "REVOKED")
 CANCEL_GRACE = 5  # seconds a cancelled task has to stop by itself
 STEPS_KEPT = 20_000  # entries of the stream
+ORDERS = ("pause", "run", "reload", "stop")  # what a worker can be told
+CLOCKS_APART = 2  # seconds between a worker's clock and Redis's, from which on it is called wrong
 SETTINGS = f"""
 local KEEP, LEASE, MAX_LOST = {KEEP}, {LEASE}, {MAX_LOST}
 local CANCEL_GRACE, STEPS_KEPT = {CANCEL_GRACE}, {STEPS_KEPT}
 """
+STEPS = [Path(__file__).with_name(name).read_text() for name in ("ledger.lua", "recovery.lua")]
+SCRIPT = "\n".join([SETTINGS, *STEPS, "return steps[ARGV[1]](unpack(ARGV, 2))"])
 
 
 class Ledger:
@@ -50,10 +56,10 @@ class Ledger:
             socket_connect_timeout=2 if patient else 0.5,
             retry=stubborn if patient else once_more,
         )
-        self.script = self.redis.register_script(SETTINGS + Path(__file__).with_suffix(".lua").read_text())
+        self.script = self.redis.register_script(SCRIPT)
 
     def step(self, name, *values):
-        """Run one step, with the arguments that it has in ledger.lua; returns its answer."""
+        """Run one step, with the arguments that it has in its file; returns its answer."""
         return self.script(args=[name, *values])
 
     def task(self, id):

@@ -12,7 +12,7 @@ import redis
 from classroom import client
 from classroom.address import LOCALHOST, broker_url, hidden, result_backend
 from classroom.local.cluster import ROOT
-from ledger import TERMINAL
+from ledger import CLOCKS_APART, ORDERS, TERMINAL, Ledger
 
 EXAMPLES = """
 \b
@@ -80,8 +80,18 @@ def status(task_id):
     workers = client.call("/workers")["workers"]
     click.echo(f"{client.address()}: {len(workers)} worker{'' if len(workers) == 1 else 's'}")
     for one in workers:
-        doing = f"running {', '.join(one['running'])}" if one["running"] else "idle"
-        click.echo(f"  {one['name']}  {doing}{', on old code: restart it' if one['old_code'] else ''}")
+        click.echo(f"  {one['name']}  {', '.join(notes(one))}")
+
+
+def notes(worker):
+    """What there is to say of a worker, in a few words."""
+    yield f"running {', '.join(worker['running'])}" if worker["running"] else "idle"
+    if worker["paused"]:
+        yield "paused"
+    if worker["old_code"]:
+        yield f"on old code: ./lab tell {worker['name'].split('@')[0]} reload"
+    if abs(worker["clock_ahead_s"]) > CLOCKS_APART:
+        yield f"its clock is {worker['clock_ahead_s']:+.0f} s off"
 
 
 @lab.command(short_help="Send a task that returns X + X.", context_settings={"ignore_unknown_options": True})
@@ -130,6 +140,28 @@ def watch(task_id):
 def cancel(task_id):
     """Cancel a task: at once while it waits, at its next step while it runs."""
     click.echo(told(client.call(path("/cancel/", task_id), "POST")))
+
+
+@lab.command(short_help="Tell a worker to pause, run, reload or stop.")
+@click.argument("worker", metavar="WORKER")
+@click.argument("order", type=click.Choice(ORDERS))
+def tell(worker, order):
+    """Tell a worker, by its name in ./lab status, to do one of these within two seconds.
+
+    \b
+    pause    take no more tasks
+    run      take tasks again
+    reload   finish what runs, then start again with the code that is there now
+    stop     finish what runs, then end
+    """
+    names = [one["name"] for one in client.call("/workers")["workers"]]
+    full = next((name for name in names if worker in (name, name.split("@")[0])), None)
+    try:
+        if full is None or not Ledger(result_backend()).step("told", full, order):
+            raise click.ClickException(f"There is no worker {worker}; there are: {', '.join(names) or 'none'}.")
+    except redis.RedisError as error:
+        raise click.ClickException(f"{hidden(result_backend())} does not answer: {error}") from None
+    click.echo(f"{full} is told to {order}.")
 
 
 @lab.command(short_help="Show the broker's commands as they happen.")

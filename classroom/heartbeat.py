@@ -7,20 +7,21 @@ import socket
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
-from celery.signals import heartbeat_sent, worker_init, worker_shutdown, worker_shutting_down
+from celery.signals import heartbeat_sent, worker_init, worker_ready, worker_shutdown, worker_shutting_down
 from celery.utils.log import get_logger
 from celery.worker.state import active_requests
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
-from ledger import LEASE, Ledger
+from classroom.control import Control
+from ledger import CLOCKS_APART, LEASE, Ledger
 
 ROOT = Path(__file__).resolve().parents[1]
-CODE = ("tasks.py", "ledger.*", "classroom/*.py", "exercises/*/exercise.py")
+CODE = ("tasks.py", "ledger.*", "recovery.lua", "classroom/*.py", "exercises/*/exercise.py")
 BEAT = 2  # seconds
 logger = get_logger(__name__)
 
@@ -41,6 +42,7 @@ def prepare(sender, **_):
     sender.app.ledger = Ledger(sender.app.results, patient=True)
     heart = Heartbeat(sender)
     heartbeat_sent.connect(heart.beat, weak=False)
+    worker_ready.connect(heart.look_after, weak=False)
     worker_shutting_down.connect(heart.go_on, weak=False)
     worker_shutdown.connect(heart.stop, weak=False)
 
@@ -52,41 +54,70 @@ def named_by_hand():
 
 
 class Heartbeat:
-    """What a worker says of itself in the ledger, every two seconds."""
+    """What a worker says of itself in the ledger, every two seconds, and hears what it is told."""
 
     def __init__(self, worker):
         self.name = worker.hostname
         self.worker = worker
         self.stopped = threading.Event()
         self.heard_since = None  # when the first of an unbroken line of heartbeats was heard
+        self.last_heard = 0
+        self.control = Control(worker)
         self.ledger = Ledger(worker.app.results)  # not patient: the next beat comes anyway
         self.about = {
             "name": self.name,
             "host": socket.gethostname(),
             "concurrency": worker.concurrency,
             "code": fingerprint(),
+            "clock_ahead_s": 0.0,
         }
 
     def beat(self, **_):
-        """Renew what this worker holds, and look after what nobody holds any more."""
+        """Renew what this worker holds, and do what it is told."""
+        with self.silence():
+            self.control.obey(self.renew())
+
+    @contextmanager
+    def silence(self):
+        """Say that a heartbeat was not heard, where the broker is away; the next one may be."""
         try:
-            self.renew()
-            # After an outage the others need the time of a lease to be heard again, or they would be taken for dead.
-            if time.monotonic() - self.heard_since >= LEASE:
-                self.worker.app.recover(self.ledger)
+            yield
         except (RedisError, OperationalError) as error:
             self.heard_since = None
             logger.warning("heartbeat not heard: %s", error)
 
     def renew(self):
-        """Renew the worker's key and the leases of the tasks that it runs; stop by force what has to be."""
-        running = {request.id: request for request in active_requests}
-        for task_id in self.ledger.step("alive", self.name, json.dumps(self.about), *running):
-            self.stop_by_force(running[task_id])
+        """Renew the worker's key and the leases of the tasks that it runs; returns what it is told."""
+        running = [request.id for request in active_requests]
+        about = self.about | {"paused": self.control.is_paused}
+        time_there, *orders = self.ledger.step("alive", self.name, json.dumps(about), *running)
+        self.compare_clocks(time.time() - float(time_there))
         now = time.monotonic()
         if self.heard_since is None or now - self.last_heard > LEASE:
             self.heard_since = now
         self.last_heard = now
+        return orders
+
+    def compare_clocks(self, ahead):
+        """Warn, once, of a clock that is wrong: leases do not depend on it, but what people read in logs does."""
+        if abs(ahead) > CLOCKS_APART >= abs(self.about["clock_ahead_s"]):
+            direction = "ahead of" if ahead > 0 else "behind"
+            logger.warning("this machine's clock is %.0f s %s the broker's: set it right", abs(ahead), direction)
+        self.about["clock_ahead_s"] = round(ahead, 1)
+
+    def look_after(self, **_):
+        """Queue again what nobody holds any more: in a thread, as a broker that hangs must not stop the heartbeats."""
+        threading.Thread(target=self.recover, daemon=True).start()
+
+    def recover(self):
+        """Look for what is lost, while this worker is heard."""
+        ledger = Ledger(self.worker.app.results)
+        while not self.stopped.wait(BEAT):
+            # After an outage the others need the time of a lease to be heard again, or they would be taken for dead.
+            since = self.heard_since
+            if since and time.monotonic() - since >= LEASE:
+                with self.silence():
+                    self.worker.app.recover(ledger)
 
     def go_on(self, **_):
         """Celery's heart stops before the tasks that a stopping worker still finishes; ours goes on."""
@@ -96,19 +127,13 @@ class Heartbeat:
         """Renew until the worker signs off."""
         while not self.stopped.wait(BEAT):
             with suppress(RedisError):
-                self.renew()
-
-    def stop_by_force(self, request):
-        """End a cancelled task that does not stop by itself, together with the process that runs it."""
-        logger.warning("task %s was cancelled and did not stop: its process is killed", request.id)
-        with suppress(NotImplementedError):  # a thread cannot be killed
-            request.terminate(self.worker.pool, signal="KILL")
+                self.control.stop_tasks(self.renew())
 
     def stop(self, **_):
         """Sign off, so that nobody waits for this worker."""
         self.stopped.set()
         with suppress(RedisError):
-            self.ledger.step("gone", self.name)
+            self.ledger.step("gone", self.name, self.control.ending)
 
 
 def fingerprint():

@@ -21,6 +21,8 @@ from kombu.utils import json as kombu_json
 
 from ledger import TERMINAL, Ledger
 
+PRIORITY = " priority "  # between a queue's name and the priority: each is first in, first out by itself
+
 
 class QueueFull(Exception):
     """The task was not accepted: as many tasks are waiting as are allowed to."""
@@ -43,14 +45,13 @@ class RecordedCelery(celery.Celery):
         self.ledger = Ledger(results)
         self.results = results
         self.max_waiting = max_waiting
-        # The queue that recovery can look into: RabbitMQ's it cannot.
-        self.queue_key = self.conf.task_default_queue if broker.removesuffix("/0") == results.removesuffix("/0") else ""
 
     def recover(self, ledger):
         """Queue again what nobody holds any more; any process may do this at any time."""
         if os.environ.get("LEDGER_RECOVERY") == "off":  # to show what is lost without it
             return
-        for message in ledger.step("overdue", self.queue_key):
+        empty = [name for name in ledger.step("queues") if self.amqp.is_empty(name.split(PRIORITY)[0])]
+        for message in ledger.step("overdue", *empty):
             self.amqp.send_again(kombu_json.loads(message))
 
     def _task_from_fun(self, fun, name=None, base=None, **options):
@@ -74,7 +75,7 @@ class RecordedAMQP(AMQP):
         """Send a task as Celery does, recorded first; raises QueueFull where the ledger says so."""
         task_id, ledger = message.headers["id"], self.app.ledger
         queue = getattr(options.get("queue"), "name", options.get("queue")) or self.app.conf.task_default_queue
-        where = f"{queue}:{options['priority']}" if options.get("priority") else queue
+        where = f"{queue}{PRIORITY}{options['priority']}" if options.get("priority") else queue
         current = self.app.current_worker_task
         attempt = getattr(current.request, "attempt", "") if current and current.request.id == task_id else ""
         said = kombu_json.dumps([message.headers, message.properties, message.body, queue])
@@ -96,6 +97,14 @@ class RecordedAMQP(AMQP):
         message = task_message(headers, properties, body, None)
         with self.app.producer_or_acquire() as producer:
             self.publish(producer, headers["task"], message, queue=queue)
+
+    def is_empty(self, queue):
+        """Whether the broker has no message in this queue."""
+        with self.app.producer_or_acquire() as producer, producer.connection.channel() as channel:
+            try:
+                return channel.queue_declare(queue, passive=True).message_count == 0
+            except producer.connection.channel_errors:  # there is no such queue
+                return True
 
 
 class Request(request.Request):

@@ -1,6 +1,8 @@
 """What breaks clusters: each fault does its harm to a running cluster and ends it again."""
 
+import shutil
 import time
+from pathlib import Path
 
 from classroom.local.process import NotReady
 
@@ -62,6 +64,31 @@ def broker_full(cluster, dice):
     redis.config_set("maxmemory", limit)
 
 
+def wrong_clock(cluster, dice):
+    """Start a worker again on a machine whose clock is wrong by two hours or two minutes."""
+    worker = dice.choice(alive(cluster.workers))
+    worker.kill()
+    set_clock(worker, dice.choice((7200, -7200, 120, -120)))
+    worker.start()
+
+
+def set_clock(process, seconds):
+    """Let a process that is not started yet believe that it is so many seconds later."""
+    env = {"PYTHONPATH": str(Path(__file__).with_name("clock")), "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    process.env = process.env | env
+    command = process.argv[process.argv.index("-f") + 2 :] if "faketime" in process.argv[0] else process.argv
+    process.argv = [shutil.which("faketime"), "-f", f"{seconds:+d}s", *command]
+
+
+def late_broker(cluster, dice):
+    """Kill everything, and start the broker 6 s after the workers and the web server."""
+    cluster.broker.held = True
+    for process in cluster.processes:
+        process.kill()
+    time.sleep(6)
+    cluster.broker.held = False
+
+
 def alive(processes):
     """Those of the processes that run."""
     return [process for process in processes if process.alive]
@@ -79,5 +106,7 @@ FAULTS = {
         kill_web,
         poison,
         broker_full,
+        late_broker,
+        wrong_clock,
     )
 }

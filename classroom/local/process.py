@@ -21,6 +21,7 @@ class Process:
     def __init__(self, name, argv, log, env, cwd):
         self.name, self.argv, self.log, self.env, self.cwd = name, argv, log, env, cwd
         self.process = None
+        self.held = False  # whether the supervisor leaves it dead for now
 
     def start(self):
         """Start the process and return at once."""

@@ -3,6 +3,8 @@
 import signal
 import time
 
+from classroom.control import TOLD_TO_STOP
+
 
 class Supervisor:
     """Watches the processes of a local cluster; to be asked often what there is to say."""
@@ -11,12 +13,19 @@ class Supervisor:
         self.cluster = cluster
         self.ends = {}  # process -> how often it ended
         self.due = {}  # process -> when it is started again
+        self.stopped = set()  # workers that were told to stop, and stay away
 
     def look(self):
         """Notice what ended and start what is due; returns a sentence for each."""
         sentences = []
         for process in self.cluster.processes:
             if process.alive:
+                continue
+            if process.held or process in self.stopped:
+                continue
+            if process.process.poll() == TOLD_TO_STOP and process in self.cluster.workers:
+                self.stopped.add(process)
+                sentences.append(f"{process.name} was told to stop.")
                 continue
             if process not in self.due:
                 lived = time.monotonic() - process.started_at

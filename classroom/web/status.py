@@ -75,6 +75,8 @@ def waiting(record, workers):
         return f"{back}Waiting for its time, in {ahead_of_now:.0f} s."
     if not workers:
         return f"{back}Waiting: no worker is listening. Start one: {START_ONE}"
+    if all(worker["paused"] for worker in workers):
+        return f"{back}Waiting: every worker is paused. To let one run: ./lab tell {workers[0]['name']} run"
     busy = sum(1 for worker in workers if worker["running"])
     ahead = record["ahead"] or 0
     return f"{back}Waiting: {count(ahead, 'task')} ahead, {busy} of {count(len(workers), 'worker')} busy."

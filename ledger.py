@@ -24,7 +24,7 @@ from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
 
 KEEP = 24 * 3600  # seconds a record is kept after its task's end, as long as results are
-LEASE = 6  # seconds an attempt belongs to its worker after the worker's last heartbeat
+LEASE = 5  # seconds an attempt belongs to its worker after the worker's last heartbeat
 MAX_LOST = 3  # a task that lost this many workers is given up
 TERMINAL = ("SUCCESS", "FAILURE", "REVOKED")
 CANCEL_GRACE = 5  # seconds a cancelled task has to stop by itself

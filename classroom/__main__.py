@@ -196,7 +196,8 @@ def monitor(everything):
 @click.option("--rounds", type=click.IntRange(1, 1000), default=1, show_default=True, help="How often each fault.")
 @click.option("--seed", type=int, help="Makes the same random choices again; else a new one is drawn and printed.")
 @click.option("--json", "file", type=click.Path(dir_okay=False), help="Also write the verdicts into this file.")
-def drill(faults, everything, rounds, seed, file):
+@click.option("--rabbitmq", is_flag=True, help="With RabbitMQ as the broker, and Redis for the rest.")
+def drill(faults, everything, rounds, seed, file, rabbitmq):
     """Break a private cluster under load, and state what was lost.
 
     Starts a broker, four workers and a web server of its own, keeps sending tasks, injects each FAULT at
@@ -204,7 +205,7 @@ def drill(faults, everything, rounds, seed, file):
     """
     from classroom.drill.report import drill
 
-    sys.exit(drill(faults, everything, rounds, seed, file))
+    sys.exit(drill(faults, everything, rounds, seed, file, rabbitmq))
 
 
 @lab.command(short_help="Check that everything works.", context_settings={"ignore_unknown_options": True})

@@ -22,7 +22,7 @@ from ledger import CLOCKS_APART, LEASE, Ledger
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ("tasks.py", "ledger.*", "recovery.lua", "classroom/*.py", "exercises/*/exercise.py")
-BEAT = 2  # seconds
+BEAT = 1.5  # seconds
 logger = get_logger(__name__)
 
 
@@ -54,7 +54,7 @@ def named_by_hand():
 
 
 class Heartbeat:
-    """What a worker says of itself in the ledger, every two seconds, and hears what it is told."""
+    """What a worker says of itself in the ledger, every second or two, and hears what it is told."""
 
     def __init__(self, worker):
         self.name = worker.hostname

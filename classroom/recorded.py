@@ -16,6 +16,7 @@ from celery.app.amqp import AMQP, task_message
 from celery.backends.redis import RedisBackend, ResultConsumer
 from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded, TimeLimitExceeded
 from celery.worker import request
+from kombu import Connection
 from kombu.exceptions import EncodeError
 from kombu.utils import json as kombu_json
 
@@ -63,8 +64,18 @@ class RecordedCelery(celery.Celery):
         return super()._task_from_fun(fun, name=name, base=base, **options)
 
 
+class QuickConnection(Connection):
+    """A connection that is tried again every second; Celery's own pause grows to half a minute."""
+
+    def ensure_connection(self, *args, **options):
+        """Connect, and try again until it works, or as often as is asked for."""
+        return super().ensure_connection(*args, **{"interval_start": 0.5, "interval_max": 1} | options)
+
+
 class RecordedAMQP(AMQP):
     """Celery's way to the broker, which leads past the ledger."""
+
+    Connection = QuickConnection
 
     @cached_property
     def publish(self):

@@ -4,7 +4,9 @@ import json
 import subprocess
 
 import pytest
+from parts import given, need, need_root
 
+from classroom.drill.faults import FAULTS
 from classroom.drill.run import recovery, run, timeline
 from classroom.local.cluster import ROOT
 
@@ -15,23 +17,39 @@ def drill(*options):
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "fault",
-    ["kill-child", "kill-worker", "freeze-worker", "term-worker", "kill-broker", "freeze-broker", "kill-web", "poison"],
-)
-def test_nothing_is_lost_whatever_breaks(fault, tmp_path):
-    code, said = drill(fault, "--seed", "7", "--rounds", "2", "--json", str(tmp_path / "verdict.json"))
-    (verdict,) = json.loads((tmp_path / "verdict.json").read_text())
+def nothing_lost(fault, file, *options):
+    """Run two rounds of a fault and judge the verdict in its file."""
+    code, said = drill(fault, "--seed", "7", "--rounds", "2", "--json", str(file), *options)
     assert code == 0, said
+    (verdict,) = json.loads(file.read_text())
     assert verdict["accepted"] == verdict["finished"] > 50
     assert (verdict["lost"], verdict["keyed_effects_twice"], verdict["rounds"]) == (0, 0, 2)
     assert f"{verdict['accepted']} accepted" in said and "x" in said
 
 
 @pytest.mark.slow
-def test_the_drill_reports_the_loss_when_nobody_recovers():
-    verdict = run("kill-worker", rounds=5, seed=1, env={"LEDGER_RECOVERY": "off"}, patience=15)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_nothing_is_lost_whatever_breaks(fault, tmp_path):
+    if fault == "cut-link":
+        need_root()
+        need("ip", "iproute2")
+    if fault == "wrong-clock":
+        need("faketime", "faketime")
+    nothing_lost(fault, tmp_path / "verdict.json")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["kill-worker", "freeze-worker", "kill-broker", "freeze-broker"])
+def test_nothing_is_lost_on_rabbitmq_either(fault, tmp_path):
+    need("rabbitmq-server", "rabbitmq-server")
+    nothing_lost(fault, tmp_path / "verdict.json", "--rabbitmq")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("acknowledged", ["late", "early"])
+def test_the_drill_reports_the_loss_when_nobody_recovers(acknowledged):
+    env = {"LEDGER_RECOVERY": "off"} | (given("early") if acknowledged == "early" else {})
+    verdict = run("kill-worker", rounds=5, seed=1, env=env, patience=15)
     assert verdict["lost"] > 0
     assert verdict["finished"] == verdict["accepted"] - verdict["lost"]
 
@@ -47,10 +65,14 @@ def test_recovery_is_the_time_until_what_was_cut_off_runs_again():
 
     steps = [
         step(1.0, "started", "a", "1"),
+        step(2.2, "started", "b", "1"),
         step(2.5, "SUCCESS", "b", "1"),
         step(8.0, "lost", "a", "1"),
         step(8.2, "started", "a", "2"),
     ]
-    assert recovery(2.0, steps) == pytest.approx(6.2)
-    assert recovery(2.0, steps[:2]) == pytest.approx(0.5)
+    assert recovery(2.0, 3.0, steps, broker_away=False) == pytest.approx(6.2)
+    assert recovery(2.0, 3.0, steps, broker_away=True) == pytest.approx(5.2)
+    assert recovery(2.0, 2.1, steps[:3], broker_away=False) == pytest.approx(0.5)
+    # and what an earlier fault cut off does not count
+    assert recovery(8.1, 8.1, steps, broker_away=False) == 0
     assert timeline([2.0], steps) == ["·█······", " x"]

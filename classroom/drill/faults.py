@@ -1,6 +1,8 @@
 """What breaks clusters: each fault does its harm to a running cluster and ends it again."""
 
+import os
 import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -35,6 +37,7 @@ def term_worker(cluster, dice):
 def kill_broker(cluster, dice):
     """Kill the broker; it comes back with what it had written down."""
     cluster.broker.kill()
+    wait_for_broker(cluster)
 
 
 def freeze_broker(cluster, dice):
@@ -81,18 +84,48 @@ def set_clock(process, seconds):
 
 
 def late_broker(cluster, dice):
-    """Kill everything, and start the broker 6 s after the workers and the web server."""
-    cluster.broker.held = True
-    for process in cluster.processes:
+    """Kill the broker and all workers, and start the broker 6 s after the workers."""
+    broker = cluster.broker
+    broker.held = True
+    for process in (broker, *cluster.workers):
         process.kill()
     time.sleep(6)
-    cluster.broker.held = False
+    broker.held = False
+    wait_for_broker(cluster)
+
+
+def cut_link(cluster, dice):
+    """Pull a worker's network cable for 3 to 20 s."""
+    host = dice.choice(cluster.workers).host
+    host.cut()
+    time.sleep(dice.uniform(3, 20))
+    host.restore()
+
+
+def wait_for_broker(cluster, patience=60):
+    """Wait until the supervisor has started the broker again, and it answers."""
+    deadline = time.monotonic() + patience
+    while not (cluster.broker.alive and cluster.broker_answers()):
+        if time.monotonic() > deadline:
+            raise NotReady(f"the broker was not back {patience} s after it was killed")
+        time.sleep(0.05)
 
 
 def alive(processes):
     """Those of the processes that run."""
     return [process for process in processes if process.alive]
 
+
+def lacking(fault):
+    """What this machine lacks for a fault, in words; empty where nothing."""
+    if fault == "wrong-clock" and not shutil.which("faketime"):
+        return "it needs the command faketime: sudo apt install faketime"
+    if fault == "cut-link" and (not sys.platform.startswith("linux") or os.geteuid() != 0):
+        return "it needs root on Linux, to make hosts of network namespaces: sudo ./lab drill cut-link"
+    return ""
+
+
+BROKER_AWAY = ("kill-broker", "freeze-broker", "broker-full", "late-broker")  # until the fault is over
 
 FAULTS = {
     function.__name__.replace("_", "-"): function
@@ -108,5 +141,6 @@ FAULTS = {
         broker_full,
         late_broker,
         wrong_clock,
+        cut_link,
     )
 }

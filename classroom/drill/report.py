@@ -5,22 +5,30 @@ import random
 import statistics
 import sys
 
-from classroom.drill.faults import FAULTS
+from classroom.drill.faults import FAULTS, lacking
 from classroom.drill.run import run
 
 
-def drill(faults, everything, rounds, seed, file):
-    """Run the faults; returns exit code 0 when nothing was lost and no keyed effect happened twice, else 1."""
-    faults = list(FAULTS) if everything else list(faults) or ["kill-worker"]
+def drill(faults, everything, rounds, seed, file, rabbitmq=False):
+    """Run the faults; returns exit code 0 when nothing was lost and no keyed effect happened twice, else 1.
+
+    What this machine lacks the parts for is left out of `everything`, and refused (2) when asked for by name.
+    """
     unknown = [fault for fault in faults if fault not in FAULTS]
     if unknown:
         print(f"No such fault: {', '.join(unknown)}. There are: {', '.join(FAULTS)}", file=sys.stderr)
         return 2
+    faults = list(FAULTS) if everything else list(faults) or ["kill-worker"]
+    for fault in [fault for fault in faults if lacking(fault)]:
+        print(f"{fault} cannot be done here: {lacking(fault)}", file=sys.stderr)
+        if not everything:
+            return 2
+        faults.remove(fault)
     seed = random.randrange(10**6) if seed is None else seed
     verdicts = []
     for fault in faults:
         print(f"{fault}: {FAULTS[fault].__doc__}", flush=True)
-        verdicts.append(run(fault, rounds, seed))
+        verdicts.append(run(fault, rounds, seed, rabbitmq=rabbitmq))
         print(words(verdicts[-1]), flush=True)
     if file:
         with open(file, "w") as out:
@@ -31,13 +39,18 @@ def drill(faults, everything, rounds, seed, file):
 def words(verdict):
     """A verdict in a few lines."""
     bars, marks = verdict["timeline"]
-    times = verdict["recovery"]
     return f"""
   {bars}   tasks finished each second
   {marks}
   {verdict["accepted"]} accepted, {verdict["refused"]} refused, {verdict["finished"]} finished, {verdict["lost"]} lost
   {verdict["run_more_than_once"]} run more than once, {verdict["keyed_effects_twice"]} keyed effects applied twice
-  from fault to running again {statistics.median(times):.1f} s, at worst {max(times):.1f} s; \
-worst answer {verdict["worst_answer"]:.2f} s; {verdict["exits"]} processes ended
+  seconds until the next task finished: {seconds(verdict["first_finished"])}; \
+until what was interrupted ran again: {seconds(verdict["recovery"])}
+  worst answer {verdict["worst_answer"]:.2f} s; {verdict["exits"]} processes ended
   seed {verdict["seed"]}
 """
+
+
+def seconds(times):
+    """The usual and the worst of several times."""
+    return f"{statistics.median(times):.1f}, at worst {max(times):.1f}"

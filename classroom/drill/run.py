@@ -9,12 +9,14 @@ from pathlib import Path
 
 from redis import RedisError
 
-from classroom.drill.faults import FAULTS
+from classroom.drill.faults import BROKER_AWAY, FAULTS
 from classroom.local.cluster import LocalCluster
+from classroom.local.hosts import Network
 from classroom.local.supervise import Supervisor
 from ledger import TERMINAL
 
-PAUSE = 0.04  # seconds between two tasks that are sent
+PAUSE = 0.01  # seconds between two tasks that are sent
+BETWEEN = (2, 4)  # seconds before each fault, and after it
 
 
 class Load:
@@ -30,7 +32,7 @@ class Load:
         """Send one task after another until it is over."""
         while not self.over.wait(PAUSE):
             began = time.monotonic()
-            answer = self.cluster.post("/drill", {"seconds": round(self.dice.uniform(0.02, 0.2), 3)})
+            answer = self.cluster.post("/drill", {"seconds": round(self.dice.uniform(0.01, 0.08), 3)})
             self.worst = max(self.worst, time.monotonic() - began)
             if answer and "task_id" in answer:
                 self.accepted.append(answer["task_id"])
@@ -46,7 +48,7 @@ class Load:
         self.thread.join(30)
 
 
-def run(fault, rounds, seed, env=None, patience=60):
+def run(fault, rounds, seed, env=None, patience=60, rabbitmq=False):
     """Run one fault so many times; returns the verdict as a dict. Times are seconds.
 
     What has not ended `patience` seconds after the last fault counts as lost.
@@ -54,17 +56,24 @@ def run(fault, rounds, seed, env=None, patience=60):
     dice = random.Random(f"{seed} {fault}")
     with tempfile.TemporaryDirectory(prefix="drill-") as folder:
         env = {"EXERCISE_FILE": str(Path(__file__).with_name("exercise.py"))} | (env or {})
-        cluster = LocalCluster(Path(folder) / "cluster", workers=4, env=env)
-        with cluster, supervised(cluster) as ends, Load(cluster, dice) as load:
-            faults = []
+        with contextlib.ExitStack() as stack:
+            network = stack.enter_context(Network()) if fault == "cut-link" else None
+            cluster = LocalCluster(Path(folder) / "cluster", workers=4, env=env, network=network, rabbitmq=rabbitmq)
+            stack.enter_context(cluster)
+            ends = stack.enter_context(supervised(cluster))
+            load = stack.enter_context(Load(cluster, dice))
+            faults, steps = [], {}
             for _ in range(rounds):
-                time.sleep(dice.uniform(1, 3))
-                faults.append(broker_time(cluster))
+                time.sleep(dice.uniform(*BETWEEN))
+                began = broker_time(cluster)
                 FAULTS[fault](cluster, dice)
-                time.sleep(dice.uniform(1, 3))
+                faults.append((began, broker_time(cluster)))
+                time.sleep(dice.uniform(*BETWEEN))
+                read(cluster, steps)
             load.__exit__()
             drain(cluster, load.accepted, patience)
-            return verdict(cluster, fault, seed, load, faults, ends)
+            read(cluster, steps)
+            return verdict(cluster, fault, seed, load, faults, ends, list(steps.values()))
 
 
 @contextlib.contextmanager
@@ -91,6 +100,13 @@ def broker_time(cluster):
     return seconds + micros / 1e6
 
 
+def read(cluster, steps):
+    """Add to `steps` what the stream has had since: it keeps the latest only. By their ids: (time, entry)."""
+    with contextlib.suppress(RedisError):
+        for id, step in cluster.ledger.redis.xrange("lab:steps", min=f"({next(reversed(steps))}" if steps else "-"):
+            steps[id] = int(id.split("-")[0]) / 1000, step
+
+
 def drain(cluster, accepted, patience):
     """Wait until every accepted task has ended, or time is up."""
     deadline = time.monotonic() + patience
@@ -115,11 +131,12 @@ def pipelined(cluster, ids, ask):
     return pipe.execute()
 
 
-def verdict(cluster, fault, seed, load, faults, ends):
+def verdict(cluster, fault, seed, load, faults, ends, steps):
     """What became of every accepted task, from the ledger and from what the tasks themselves counted."""
     redis = cluster.ledger.redis
+    began = [start for start, _ in faults]
     runs, effects = (list(map(int, redis.hvals(name))) for name in ("drill:runs", "drill:effects"))
-    steps = [(int(at.split("-")[0]) / 1000, step) for at, step in redis.xrange("lab:steps")]
+    done = [(at, step) for at, step in steps if step["step"] == "SUCCESS"]
     lost = unfinished(cluster, load.accepted)
     return {
         "fault": fault,
@@ -132,19 +149,34 @@ def verdict(cluster, fault, seed, load, faults, ends):
         "run_more_than_once": sum(count > 1 for count in runs),
         "keyed_effects_twice": sum(count > 1 for count in effects),
         "worst_answer": round(load.worst, 2),
-        "recovery": [round(recovery(at, steps), 1) for at in faults],
+        "first_finished": [round(recovery(*times, done, fault in BROKER_AWAY), 1) for times in faults],
+        "recovery": [round(recovery(*times, steps, fault in BROKER_AWAY), 1) for times in faults],
         "exits": sum("ended" in sentence for sentence in ends),
-        "timeline": timeline(faults, steps),
+        "timeline": timeline(began, steps),
     }
 
 
-def recovery(fault, steps):
-    """Seconds from a fault until what it interrupted ran again; without any, until the next task finished."""
-    later = [(at - fault, step) for at, step in steps if at > fault]
-    cut = {step["id"] for at, step in later if at < 15 and step["step"] in ("lost", "returned")}
-    again = [at for at, step in later if step["step"] == "started" and step["id"] in cut and step["attempt"] > "1"]
-    done = [at for at, step in later if step["step"] == "SUCCESS"]
-    return again[0] if again else (done or [0.0])[0]
+def recovery(fault, over, steps, broker_away):
+    """Seconds from a fault, or from the broker's return, until all that it interrupted ran again.
+
+    Where it interrupted none: until the next task finished.
+    """
+    running, cut, again, done = {}, {}, [], []
+    for at, step in steps:
+        id, attempt = step["id"], int(step["attempt"])
+        if at <= fault:
+            running.pop(id, None)
+            if step["step"] == "started":
+                running[id] = attempt
+        elif step["step"] in ("lost", "returned") and running.get(id) == attempt:
+            cut[id] = attempt
+        elif step["step"] == "started" and cut.get(id, attempt) < attempt:
+            again.append(at)
+            del cut[id]
+        elif step["step"] == "SUCCESS":
+            done.append(at)
+    back = max(again) if again else next((at for at in done if not broker_away or at > over), fault)
+    return max(0.0, back - (over if broker_away else fault))
 
 
 def timeline(faults, steps):

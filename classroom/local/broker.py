@@ -66,9 +66,9 @@ def write_config(folder, host, port):
     return config
 
 
-def address(folder, port):
+def address(folder, host, port):
     """The address of this folder's broker, with its password."""
-    return f"redis://:{password(folder)}@127.0.0.1:{port}/0"
+    return f"redis://:{password(folder)}@{host}:{port}/0"
 
 
 def answers(url):

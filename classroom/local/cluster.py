@@ -11,6 +11,7 @@ from pathlib import Path
 
 from classroom.local import broker, ports
 from classroom.local.process import NotReady, Process, stop_all
+from classroom.local.rabbitmq import RabbitMQ
 from ledger import Ledger
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +32,9 @@ class LocalCluster:
 
     `folder` keeps its data and logs. Without a `port` any free one is taken, or the first free one of
     `ports_from`, for the web server and the broker. A `broker_url` names a broker that runs elsewhere;
-    then none is started. Raises NotReady when a process does not come up.
+    then none is started. On a `network` (classroom.local.hosts) each worker has a host of its own, and
+    this machine is the head. With `rabbitmq` the broker is RabbitMQ, and Redis keeps results.
+    Raises NotReady when a process does not come up.
     """
 
     def __init__(
@@ -46,9 +49,12 @@ class LocalCluster:
         results=None,
         server=None,
         env=None,
+        network=None,
+        rabbitmq=False,
     ):
         self.folder = Path(folder)
-        self.host, self.port = host, port
+        self.network = network
+        self.host, self.port = network.address if network else host, port
         self.broker_port = None
         self.web_ports_from, self.broker_ports_from = ports_from
         self.concurrency = concurrency
@@ -57,6 +63,7 @@ class LocalCluster:
         self.broker = None
         self.broker_url, self.results = broker_url, results or broker_url
         self.starts_broker = not broker_url
+        self.rabbitmq, self.redis = rabbitmq, None
         self.workers = [self.make_worker(f"worker{n + 1}") for n in range(workers)]
         self.web = self.make("web", [])
 
@@ -84,7 +91,12 @@ class LocalCluster:
     @property
     def processes(self):
         """All processes, in the order in which they start."""
-        return [*([self.broker] if self.broker else []), *self.workers, self.web]
+        return [*self.brokers, *self.workers, self.web]
+
+    @property
+    def brokers(self):
+        """The broker that was started, and with RabbitMQ the Redis beside it."""
+        return [process for process in (self.redis, self.broker) if process]
 
     def start(self):
         """Start everything and wait until all is ready."""
@@ -101,15 +113,24 @@ class LocalCluster:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.starts_broker:
             self.start_on_a_free_port(self.start_broker_on, self.broker_port, self.broker_ports_from)
+        if self.rabbitmq:
+            self.redis, self.broker = self.broker, RabbitMQ(self.folder / "rabbitmq").start()
+            self.broker.wait_ready(self.broker_answers)
+            self.broker_url = self.broker.url
         self.env |= {"CELERY_BROKER_URL": self.broker_url, "CELERY_RESULT_BACKEND": self.results}
 
     def start_broker_on(self, port):
         """Start the broker on this port; False when another program has it."""
-        config = broker.write_config(self.folder, "127.0.0.1", port)
-        self.broker_port, self.broker_url = port, broker.address(self.folder, port)
+        head = self.network.address if self.network else "127.0.0.1"
+        config = broker.write_config(self.folder, head, port)
+        self.broker_port, self.broker_url = port, broker.address(self.folder, head, port)
         self.results = self.broker_url
         self.broker = self.make("broker", [self.server or broker.find_server(), str(config)]).start()
-        return self.broker.wait_ready(lambda: broker.answers(self.broker_url), unless="Address already in use")
+        return self.broker.wait_ready(self.broker_answers, unless="Address already in use")
+
+    def broker_answers(self):
+        """Whether the broker is there, and has loaded its data."""
+        return self.broker.ready() if self.redis else broker.answers(self.broker_url)
 
     def start_workers(self):
         """Start the workers and return at once."""
@@ -175,21 +196,23 @@ class LocalCluster:
         groups = [
             ([self.web], STOP_WEB),
             (self.workers, STOP_WORKER),
-            ([self.broker] if self.broker else [], STOP_BROKER),
+            (self.brokers, STOP_BROKER),
         ]
         for processes, steps in groups:
             stop_all([process.process for process in processes if process.process], steps)
+        if self.rabbitmq and self.broker is not self.redis:
+            self.broker.end()
 
     def make_worker(self, name):
         """A worker process, not started yet."""
         return self.make(name, [
             sys.executable, "-m", "celery", "-A", "tasks", "-q", "worker", "-n", f"{name}@%h",
             "--concurrency", str(self.concurrency), "--loglevel", "INFO",
-        ])  # fmt: skip
+        ], self.network and self.network.add(name))  # fmt: skip
 
-    def make(self, name, argv):
+    def make(self, name, argv, host=None):
         """A process of this cluster, not started yet; all share one environment."""
-        return Process(name, argv, self.folder / "log" / f"{name}.log", self.env, ROOT)
+        return Process(name, argv, self.folder / "log" / f"{name}.log", self.env, ROOT, host)
 
 
 def free_ports(start, tries=5):

@@ -18,8 +18,9 @@ class NotReady(Exception):
 class Process:
     """A named child process in a group of its own, with its output in a log file."""
 
-    def __init__(self, name, argv, log, env, cwd):
+    def __init__(self, name, argv, log, env, cwd, host=None):
         self.name, self.argv, self.log, self.env, self.cwd = name, argv, log, env, cwd
+        self.host = host  # the machine it runs on, where that is not this one
         self.process = None
         self.held = False  # whether the supervisor leaves it dead for now
 
@@ -32,7 +33,7 @@ class Process:
             self.began = log.tell()
             self.started_at = time.monotonic()
             self.process = psutil.Popen(
-                self.argv,
+                self.host.command(self.argv) if self.host else self.argv,
                 env=self.env,
                 cwd=self.cwd,
                 stdin=subprocess.DEVNULL,

@@ -1,0 +1,48 @@
+"""A RabbitMQ server of its own, from Debian's package, beside whatever else runs on this machine."""
+
+import os
+
+import psutil
+
+from classroom.local import ports
+from classroom.local.process import NotReady, Process
+
+SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"  # what is on PATH insists on the system's own user
+
+
+class RabbitMQ(Process):
+    """The server on free ports, with its data in `folder`; `url` is its address. Raises NotReady where it lacks."""
+
+    def __init__(self, folder):
+        if not os.path.exists(SERVER):
+            raise NotReady("RabbitMQ is not installed: sudo apt install rabbitmq-server")
+        port, distribution, self.epmd = (ports.any_free() for _ in range(3))
+        self.url = f"amqp://guest:guest@127.0.0.1:{port}//"
+        env = os.environ | {
+            "HOME": str(folder),
+            "RABBITMQ_NODENAME": f"lab{port}@localhost",
+            "RABBITMQ_NODE_PORT": str(port),
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_DIST_PORT": str(distribution),
+            "ERL_EPMD_PORT": str(self.epmd),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_MNESIA_BASE": str(folder / "data"),
+            "RABBITMQ_LOG_BASE": str(folder / "log"),
+            "RABBITMQ_PID_FILE": str(folder / "pid"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
+            "RABBITMQ_CONFIG_FILE": str(folder / "none"),
+            "RABBITMQ_LOGS": "-",
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        super().__init__("rabbitmq", [SERVER], folder / "rabbitmq.log", env, folder)
+
+    def ready(self):
+        """Whether the server takes connections since its last start."""
+        return self.alive and self.said("Server startup complete")
+
+    def end(self):
+        """End the server, and Erlang's name server, which has left its parent."""
+        self.kill()
+        for line in psutil.net_connections("tcp"):
+            if line.status == psutil.CONN_LISTEN and line.laddr.port == self.epmd and line.pid:
+                psutil.Process(line.pid).kill()

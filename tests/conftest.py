@@ -11,12 +11,15 @@ from parts import Api  # noqa: E402
 
 from classroom.local.cluster import LocalCluster  # noqa: E402
 
+OTHER_BROKERS = [pytest.param(name, marks=pytest.mark.slow) for name in ("redis-server", "rabbitmq-server")]
 
-@pytest.fixture(scope="session", params=["valkey", pytest.param("redis-server", marks=pytest.mark.slow)])
+
+@pytest.fixture(scope="session", params=["valkey", *OTHER_BROKERS])
 def cluster(request, tmp_path_factory):
-    """A running cluster with two workers, for tests that leave its processes alone; also on Debian's Redis."""
-    server = None if request.param == "valkey" else parts.need("redis-server", "redis-server")
-    with LocalCluster(tmp_path_factory.mktemp("cluster"), workers=2, server=server) as cluster:
+    """A running cluster with two workers, for tests that leave its processes alone; also on Debian's brokers."""
+    server = None if request.param == "valkey" else parts.need(request.param, request.param)
+    broker = {"rabbitmq": True} if request.param == "rabbitmq-server" else {"server": server}
+    with LocalCluster(tmp_path_factory.mktemp("cluster"), workers=2, **broker) as cluster:
         yield cluster
 
 

@@ -29,7 +29,7 @@ def hung(cluster):
 
 
 @pytest.mark.parametrize("trouble", [refused, hung])
-def test_every_request_is_answered_within_2_s_while_the_broker_is_away(start, trouble):
+def test_every_request_is_answered_within_1_s_while_the_broker_is_away(start, trouble):
     cluster = start(workers=1)
     with Api(cluster.url) as api:
         known = api.submit()
@@ -44,7 +44,7 @@ def test_every_request_is_answered_within_2_s_while_the_broker_is_away(start, tr
         assert api.ended(task_id)["result"] == 20
 
 
-def test_every_request_is_answered_within_2_s_when_the_broker_is_a_black_hole(start):
+def test_every_request_is_answered_within_1_s_when_the_broker_is_a_black_hole(start):
     # Given a port whose listener takes no more connections: packets to it vanish, nothing answers
     with socket.socket() as hole:
         hole.bind(("127.0.0.1", 0))
@@ -81,7 +81,7 @@ def refusal(api, method, path):
     assert answer.status_code == 503, (path, answer.text)
     assert answer.headers["Content-Type"] == "application/problem+json" and answer.headers["Retry-After"] == "2"
     assert "broker" in answer.json()["detail"] and "@" not in answer.json()["detail"]
-    assert seconds < 2, f"{method} {path} took {seconds:.1f} s"
+    assert seconds < 1, f"{method} {path} took {seconds:.1f} s"
 
 
 def accepted(api):
@@ -99,12 +99,15 @@ def test_web_and_worker_start_before_the_broker_and_find_it(start, tmp_path):
     cluster.workers.append(worker)
     with Api(cluster.url) as api:
         assert api.get("/healthz").status_code == 503
-        until(lambda: worker.said("Trying again"), what="the worker to look for its broker in vain")
+        until(lambda: worker.log.read_text().count("Trying again") > 5, what="the worker to look for it in vain")
         # When the broker comes
         later.start_broker()
         # I expect both to find it
+        began = time.monotonic()
         task_id = until(lambda: accepted(api), 5, "a task to be accepted")
         assert api.ended(task_id)["worker"].startswith("early@")
+        print(f"the first task ended {time.monotonic() - began:.1f} s after the broker came")
+        assert time.monotonic() - began < 4, "the longer a broker is away, the later Celery's own worker is back"
 
 
 def test_a_full_queue_answers_429(start):

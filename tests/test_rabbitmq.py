@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from kombu import Connection
 from parts import Api, need, until
 
 pytestmark = pytest.mark.slow
@@ -25,6 +26,19 @@ def test_tasks_run_wait_and_are_cancelled(cluster):
         assert api.post(f"/cancel/{waiting[0]}").json()["state"] == "REVOKED"
         assert api.ended(waiting[1])["result"] == 20
         assert api.status(waiting[0])["attempt"] == 0
+
+
+def test_a_message_that_the_broker_forgot_is_sent_again(cluster):
+    # Given a waiting task whose message is lost
+    with Api(cluster.url) as api:
+        busy = [api.submit(seconds=8) for _ in range(2)]
+        until(lambda: all(api.status(task_id)["progress"] for task_id in busy), what="both workers to be busy")
+        lost = api.submit(x=4)
+        with Connection(cluster.broker_url) as connection:
+            assert connection.default_channel.queue_purge("celery") == 1
+        # I expect it to run, and once
+        status = api.ended(lost)
+        assert (status["result"], status["attempt"]) == (8, 1)
 
 
 def test_the_task_of_a_killed_worker_runs_again(cluster):

@@ -178,7 +178,7 @@ def monitor(everything):
                 if not said["command"].startswith("EVALSHA"):
                     heartbeat = heartbeat and said["client_type"] == "lua"
                 else:
-                    heartbeat = not everything and said["command"].split()[3] in ("alive", "overdue")
+                    heartbeat = not everything and said["command"].split()[3] in ("alive", "queues", "overdue")
                 if heartbeat:
                     continue
                 click.echo(

@@ -12,6 +12,7 @@ from test_up import Terminal
 from classroom.local.cluster import ROOT
 
 READMES = ["README.md", "README.pt-BR.md"]
+DOCS = ("how-it-works", "http-api", "reliability")
 KEPT_OUT = {"README.md", "README.pt-BR.md", "pyproject.toml"}  # shown by being there
 
 
@@ -113,7 +114,8 @@ def test_both_readmes_say_the_same():
 
 
 @pytest.mark.parametrize(
-    "name", [*READMES, "docs/how-it-works.md", "docs/http-api.md", "exercises/01-factorial/README.md"]
+    "name",
+    [*READMES, "docs/how-it-works.md", "docs/http-api.md", "docs/reliability.md", "exercises/01-factorial/README.md"],
 )
 def test_links_lead_somewhere(name):
     for link in re.findall(r"\]\(([^)#]+)\)", text(name)):

@@ -30,6 +30,8 @@ def drill(faults, everything, rounds, seed, file, rabbitmq=False):
         print(f"{fault}: {FAULTS[fault].__doc__}", flush=True)
         verdicts.append(run(fault, rounds, seed, rabbitmq=rabbitmq))
         print(words(verdicts[-1]), flush=True)
+    if len(verdicts) > 1:
+        print(table(verdicts))
     if file:
         with open(file, "w") as out:
             json.dump(verdicts, out, indent=2)
@@ -49,6 +51,18 @@ until what was interrupted ran again: {seconds(verdict["recovery"])}
   worst answer {verdict["worst_answer"]:.2f} s; {verdict["exits"]} processes ended
   seed {verdict["seed"]}
 """
+
+
+def table(verdicts):
+    """The verdicts as a table, in Markdown."""
+    lines = ["| Fault | Accepted | Refused | Lost | Twice run | Effect twice | First, s | Again, s | Answer, s |"]
+    lines += ["|---" + "|--:" * 8 + "|"]
+    for one in verdicts:
+        counts = "accepted", "refused", "lost", "run_more_than_once", "keyed_effects_twice"
+        times = (f"{statistics.median(one[key]):.1f} / {max(one[key]):.1f}" for key in ("first_finished", "recovery"))
+        cells = [one["fault"], *(f"{one[key]:,}" for key in counts), *times, f"{one['worst_answer']:.2f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def seconds(times):

@@ -19,6 +19,7 @@ from celery.worker import request
 from kombu import Connection
 from kombu.exceptions import EncodeError
 from kombu.utils import json as kombu_json
+from redis.exceptions import NoPermissionError
 
 from ledger import TERMINAL, Ledger
 
@@ -98,8 +99,10 @@ class RecordedAMQP(AMQP):
             return None
         try:
             return self.publish(producer, name, message, **options)
-        except Exception:
+        except Exception as error:
             ledger.step("withdrawn", task_id)
+            if isinstance(error.__cause__, NoPermissionError):
+                raise ValueError(f"queue {queue!r} is not allowed: choose a name like 'celery-{queue}'") from error
             raise
 
     def send_again(self, said):

@@ -48,7 +48,7 @@ def test_a_task_for_later_says_when_and_nothing_behind_it_is_sent_twice(odd):
     for _ in range(10):
         odd.submit()
     time.sleep(10)  # longer than the grace after which a message would count as lost
-    assert redis.llen("celery") <= 11 and redis.llen("gpu") == 1
+    assert redis.llen("celery") <= 11 and redis.llen("celery-gpu") == 1
     assert "Waiting for its time, in 3" in odd.status(later)["status"]
     assert odd.status(elsewhere)["state"] == "PENDING"
     for task_id in (busy, later, elsewhere):

@@ -1,6 +1,7 @@
 """./lab up for real: what it prints, how it stops, what it leaves."""
 
 import contextlib
+import json
 import os
 import pty
 import re
@@ -99,13 +100,15 @@ def test_the_banner_names_what_runs_and_what_to_type(terminal):
     assert sum("valkey-server" in name for name in names) == 1
     # and its data safe from others, its password nowhere on the screen
     assert terminal.lab.stat().st_mode & 0o777 == 0o700
-    password = (terminal.lab / "password").read_text()
-    assert len(password) > 20
+    passwords = json.loads((terminal.lab / "credentials.json").read_text())
+    assert (terminal.lab / "credentials.json").stat().st_mode & 0o777 == 0o600
     for log in [terminal.output, *terminal.lab.glob("log/*")]:
-        assert password not in log.read_text()
+        assert not any(password in log.read_text() for password in passwords.values())
     # and one who comes without the password refused
     port = re.search(r"127\.0\.0\.1:(\d+), data", lines[0])[1]
-    assert not answers(f"redis://127.0.0.1:{port}/0") and answers(f"redis://:{password}@127.0.0.1:{port}/0")
+    assert not answers(f"redis://127.0.0.1:{port}/0") and answers(
+        f"redis://admin:{passwords['admin']}@127.0.0.1:{port}/0"
+    )
 
 
 @pytest.mark.parametrize(
@@ -305,7 +308,8 @@ def test_monitor_shows_the_brokers_commands(terminal):
     until(lambda: "Ctrl-C to stop" in seen.read_text(), what="the monitor to start")
     terminal.run("submit", "1", "--seconds", "0", "--wait")
     until(lambda: "LPUSH celery" in seen.read_text() and "BRPOP celery" in seen.read_text(), what="the task to be seen")
-    assert (terminal.lab / "password").read_text() not in seen.read_text()
+    passwords = json.loads((terminal.lab / "credentials.json").read_text())
+    assert not any(password in seen.read_text() for password in passwords.values())
     monitor.send_signal(signal.SIGINT)
     assert monitor.wait(5) == 0
 

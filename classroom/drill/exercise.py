@@ -14,10 +14,10 @@ bp = Blueprint("drill", __name__)
 def drill(self, seconds):
     """Work for some seconds; count each run, and do what must happen once under a key: the task's id."""
     redis = self.app.ledger.redis
-    redis.hincrby("drill:runs", self.request.id, 1)
+    redis.hincrby("lab:drill:runs", self.request.id, 1)
     time.sleep(seconds)
-    if redis.hsetnx("drill:done", self.request.id, self.request.attempt):
-        redis.hincrby("drill:effects", self.request.id, 1)
+    if redis.hsetnx("lab:drill:done", self.request.id, self.request.attempt):
+        redis.hincrby("lab:drill:effects", self.request.id, 1)
 
 
 @shared_task(name="drill-poison")

@@ -2,6 +2,7 @@
 
 import json
 import random
+import signal
 import statistics
 import sys
 
@@ -24,6 +25,8 @@ def drill(faults, everything, rounds, seed, file, rabbitmq=False):
         if not everything:
             return 2
         faults.remove(fault)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))  # also then stop what was started
     seed = random.randrange(10**6) if seed is None else seed
     verdicts = []
     for fault in faults:

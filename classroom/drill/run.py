@@ -135,7 +135,7 @@ def verdict(cluster, fault, seed, load, faults, ends, steps):
     """What became of every accepted task, from the ledger and from what the tasks themselves counted."""
     redis = cluster.ledger.redis
     began = [start for start, _ in faults]
-    runs, effects = (list(map(int, redis.hvals(name))) for name in ("drill:runs", "drill:effects"))
+    runs, effects = (list(map(int, redis.hvals(name))) for name in ("lab:drill:runs", "lab:drill:effects"))
     done = [(at, step) for at, step in steps if step["step"] == "SUCCESS"]
     lost = unfinished(cluster, load.accepted)
     return {

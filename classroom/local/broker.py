@@ -1,16 +1,15 @@
 """The embedded broker: a real Valkey or Redis server with a configuration of ours."""
 
 import os
-import secrets
 import shutil
 
 import redis
 
 CONFIG = """\
 # Written by ./lab up at each start.
-bind {host}
+bind {hosts}
 port {port}
-requirepass {password}
+{users}
 dir "{data}"
 appendonly yes
 appendfsync everysec
@@ -46,29 +45,15 @@ def find_server():
     )
 
 
-def password(folder):
-    """The cluster's broker password: made once, kept in the folder, readable by its owner only."""
-    file = folder / "password"
-    if not file.exists() or not file.read_text():
-        with open(os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as out:
-            out.write(secrets.token_urlsafe(24))
-    return file.read_text()
-
-
-def write_config(folder, host, port):
+def write_config(folder, hosts, port, users):
     """Write the server's configuration into the folder; returns the file."""
     data = folder / "broker"
     data.mkdir(mode=0o700, exist_ok=True)
     quoted = str(data).replace("\\", "\\\\").replace('"', '\\"')
     config = folder / "broker.conf"
     with open(os.open(config, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
-        out.write(CONFIG.format(host=host, port=port, password=password(folder), data=quoted))
+        out.write(CONFIG.format(hosts=" ".join(hosts), port=port, users=users, data=quoted))
     return config
-
-
-def address(folder, host, port):
-    """The address of this folder's broker, with its password."""
-    return f"redis://:{password(folder)}@{host}:{port}/0"
 
 
 def answers(url):

@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 from classroom.local import broker, ports
+from classroom.local.credentials import ROLES, Credentials
 from classroom.local.process import NotReady, Process, stop_all
 from classroom.local.rabbitmq import RabbitMQ
 from ledger import Ledger
@@ -59,13 +60,15 @@ class LocalCluster:
         self.web_ports_from, self.broker_ports_from = ports_from
         self.concurrency = concurrency
         self.env = {key: value for key, value in os.environ.items() if key not in NAMES} | (env or {})
+        self.web_env, self.worker_env = self.env.copy(), self.env.copy()
         self.server = server
         self.broker = None
-        self.broker_url, self.results = broker_url, results or broker_url
+        self.broker_url, self.redis_urls = broker_url, {}
+        self.results = results or broker_url
         self.starts_broker = not broker_url
         self.rabbitmq, self.redis = rabbitmq, None
         self.workers = [self.make_worker(f"worker{n + 1}") for n in range(workers)]
-        self.web = self.make("web", [])
+        self.web = self.make("web", [], self.web_env)
 
     def __enter__(self):
         try:
@@ -117,15 +120,21 @@ class LocalCluster:
             self.redis, self.broker = self.broker, RabbitMQ(self.folder / "rabbitmq").start()
             self.broker.wait_ready(self.broker_answers)
             self.broker_url = self.broker.url
-        self.env |= {"CELERY_BROKER_URL": self.broker_url, "CELERY_RESULT_BACKEND": self.results}
+        for role, env in (("admin", self.env), ("web", self.web_env), ("worker", self.worker_env)):
+            results = self.redis_urls.get(role, self.results)
+            env["CELERY_RESULT_BACKEND"] = results
+            env["CELERY_BROKER_URL"] = results if self.starts_broker and not self.rabbitmq else self.broker_url
 
     def start_broker_on(self, port):
         """Start the broker on this port; False when another program has it."""
         head = self.network.address if self.network else "127.0.0.1"
-        config = broker.write_config(self.folder, head, port)
-        self.broker_port, self.broker_url = port, broker.address(self.folder, head, port)
+        who = Credentials(self.folder)
+        config = broker.write_config(self.folder, [head], port, who.users())
+        self.broker_port = port
+        self.redis_urls = {role: who.url(role, head, port) for role in ROLES}
+        self.broker_url = self.redis_urls["admin"]
         self.results = self.broker_url
-        self.broker = self.make("broker", [self.server or broker.find_server(), str(config)]).start()
+        self.broker = self.make("broker", [self.server or broker.find_server(), str(config)], self.env).start()
         return self.broker.wait_ready(self.broker_answers, unless="Address already in use")
 
     def broker_answers(self):
@@ -208,11 +217,11 @@ class LocalCluster:
         return self.make(name, [
             sys.executable, "-m", "celery", "-A", "tasks", "-q", "worker", "-n", f"{name}@%h",
             "--concurrency", str(self.concurrency), "--loglevel", "INFO",
-        ], self.network and self.network.add(name))  # fmt: skip
+        ], self.worker_env, self.network and self.network.add(name))  # fmt: skip
 
-    def make(self, name, argv, host=None):
-        """A process of this cluster, not started yet; all share one environment."""
-        return Process(name, argv, self.folder / "log" / f"{name}.log", self.env, ROOT, host)
+    def make(self, name, argv, env, host=None):
+        """A process of this cluster, not started yet; those of a role share one environment."""
+        return Process(name, argv, self.folder / "log" / f"{name}.log", env, ROOT, host)
 
 
 def free_ports(start, tries=5):

@@ -28,17 +28,21 @@ class Supervisor:
                 sentences.append(f"{process.name} was told to stop.")
                 continue
             if process not in self.due:
-                lived = time.monotonic() - process.started_at
-                self.ends[process] = 1 if lived > 10 else self.ends.get(process, 0) + 1
-                at_once = process is self.cluster.broker and self.ends[process] == 1
-                pause = 0 if at_once else min(30, 2 ** (self.ends[process] - 1))
-                self.due[process] = time.monotonic() + pause
+                self.due[process] = time.monotonic() + self.pause(process)
                 sentences.append(f"{process.name} ended ({ending(process)}).")
             if time.monotonic() >= self.due[process]:
                 del self.due[process]
                 process.start()
                 sentences.append(f"{process.name} is started again.")
         return sentences
+
+    def pause(self, process):
+        """Seconds until a process that just ended is started again."""
+        lived = time.monotonic() - process.started_at
+        if process in self.cluster.brokers:  # all others wait for it
+            return 0 if lived > 2 else 1
+        self.ends[process] = 1 if lived > 10 else self.ends.get(process, 0) + 1
+        return min(30, 2 ** (self.ends[process] - 1))
 
 
 def ending(process):

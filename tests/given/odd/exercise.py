@@ -70,4 +70,10 @@ def at():
 @bp.post("/elsewhere")
 def elsewhere():
     """Send a task to a queue that nobody listens to."""
-    return {"task_id": limited.apply_async(queue="gpu").id}, 202
+    return {"task_id": limited.apply_async(queue="celery-gpu").id}, 202
+
+
+@bp.post("/queue/<name>")
+def queue(name):
+    """Send a task to a queue of this name."""
+    return {"task_id": limited.apply_async(queue=name).id}, 202

@@ -1,0 +1,69 @@
+"""Who may talk to the broker: one user for each role, with a password made once and kept in the cluster's folder."""
+
+import json
+import os
+import secrets
+
+ROLES = ("admin", "web", "worker")
+CODE_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # none that is read as another
+
+# What web and workers may: queues, results and the ledger. Nothing that looks at or changes the server itself.
+WORK = (
+    "resetkeys ~celery* ~_kombu* ~unacked* ~lab:* resetchannels &celery* "
+    "-@all +@read +@write +@connection +@transaction +@pubsub +@blocking "
+    "-@admin -@dangerous -scan -randomkey +eval +evalsha +script|load +time"
+)
+RIGHTS = {"admin": "~* &* +@all", "web": WORK, "worker": WORK}
+
+
+class Credentials:
+    """The passwords of the roles, the class code and the teacher's token, in `folder`/credentials.json."""
+
+    def __init__(self, folder):
+        self.file = folder / "credentials.json"
+        try:
+            self.words = json.loads(self.file.read_text())
+        except (OSError, ValueError):
+            self.words = {}
+        fresh = {role: secrets.token_urlsafe(24) for role in (*ROLES, "token")} | {"code": new_code()}
+        if not fresh.keys() <= self.words.keys():
+            self.save(fresh | self.words)
+
+    def renew(self):
+        """Make a new class code and a new password for workers: who has joined with the old ones is out."""
+        self.save(self.words | {"code": new_code(), "worker": secrets.token_urlsafe(24)})
+
+    def save(self, words):
+        """Keep these; only the owner can read them."""
+        self.words = words
+        self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = self.file.with_suffix(".new")
+        with open(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as out:
+            json.dump(words, out)
+        draft.replace(self.file)
+
+    @property
+    def code(self):
+        """The class code, such as 7K3-QF9."""
+        return self.words["code"]
+
+    @property
+    def token(self):
+        """What the teacher's actions over HTTP need."""
+        return self.words["token"]
+
+    def url(self, role, host, port):
+        """The broker's address for a role."""
+        return f"redis://{role}:{self.words[role]}@{host}:{port}/0"
+
+    def users(self):
+        """The lines of the server's configuration that make the users; nobody else may do anything."""
+        lines = ["user default off resetkeys resetchannels -@all"]
+        lines += [f"user {role} on >{self.words[role]} {RIGHTS[role]}" for role in ROLES]
+        return "\n".join(lines)
+
+
+def new_code():
+    """A class code: six letters and digits that can be read aloud."""
+    letters = "".join(secrets.choice(CODE_LETTERS) for _ in range(6))
+    return f"{letters[:3]}-{letters[3:]}"

@@ -1,0 +1,76 @@
+"""The broker has a user for each role, and none may do more than its work."""
+
+import subprocess
+import sys
+
+import pytest
+import redis
+from parts import Api, given, need, until
+
+from classroom.local.cluster import ROOT
+
+
+@pytest.fixture(params=["valkey", pytest.param("redis-server", marks=pytest.mark.slow)])
+def cluster(request, start):
+    """A cluster with one worker, whose processes have a role each."""
+    server = None if request.param == "valkey" else need("redis-server", "redis-server")
+    return start(workers=1, server=server)
+
+
+FORBIDDEN = [
+    "FLUSHALL", "FLUSHDB", "CONFIG GET *", "CONFIG SET maxmemory 1", "KEYS *", "SHUTDOWN NOSAVE", "DEBUG SLEEP 0",
+    "FUNCTION LIST", "ACL LIST", "ACL SETUSER worker on", "SCRIPT FLUSH", "SCRIPT KILL", "MONITOR", "SAVE",
+    "BGREWRITEAOF", "REPLICAOF 192.0.2.1 6379", "CLIENT LIST", "CLIENT KILL TYPE normal", "SWAPDB 0 1", "MODULE LIST",
+    "INFO", "LATENCY DOCTOR", "SLOWLOG GET", "SCAN 0", "RANDOMKEY", "GET other", "SET other 1", "DEL other",
+    "PUBLISH other 1", "MIGRATE 192.0.2.1 6379 lab:steps 0 100", "SORT lab:running",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("role", ["web", "worker"])
+def test_a_role_may_not_touch_the_server_or_other_keys(cluster, role):
+    client = redis.Redis.from_url(cluster.redis_urls[role], retry=None)
+    for command in FORBIDDEN:
+        with pytest.raises(redis.exceptions.ResponseError, match=r"permission|not allowed"):
+            client.execute_command(*command.split())
+    # not through a script either
+    for code in ("return redis.call('GET', 'other')", "return redis.call('FLUSHALL')"):
+        with pytest.raises(redis.exceptions.ResponseError, match=r"permission|ACL|can't access"):
+            client.eval(code, 0)
+    with Api(cluster.url) as api:
+        assert api.ended(api.submit())["result"] == 20
+
+
+def test_who_has_no_password_may_do_nothing(cluster):
+    anybody = redis.Redis(port=cluster.broker_port, retry=None)
+    for command in ("PING", "GET lab:steps", "INFO", "EVAL return(1) 0", "SUBSCRIBE celery", "HELLO 3"):
+        with pytest.raises(redis.exceptions.AuthenticationError):
+            anybody.execute_command(*command.split())
+    with pytest.raises(redis.exceptions.AuthenticationError):
+        redis.Redis(port=cluster.broker_port, username="worker", password="guess", retry=None).ping()
+
+
+def test_groups_and_chords_run_as_a_worker_also_after_scripts_were_flushed(cluster):
+    # Given a script cache that is empty
+    cluster.ledger.redis.script_flush()
+    # When somebody with a worker's rights sends a chord, whose body a worker sends
+    code = """
+import tasks
+from celery import chord, group
+tasks.celery.ledger.redis.connection_pool.connection_kwargs["username"] == "worker" or exit(1)
+assert sorted(group(tasks.longtask.s(n, 0) for n in range(5))().get(timeout=30)) == [0, 2, 4, 6, 8]
+print(chord((tasks.longtask.s(n, 0) for n in range(5)), tasks.longtask.si(21, 0))().get(timeout=30))
+"""
+    env = cluster.worker_env | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, cwd=ROOT, capture_output=True, text=True, timeout=90)
+    assert done.stdout.strip() == "42", done.stderr
+
+
+def test_a_queue_with_a_name_that_is_not_allowed_is_a_sentence_and_leaves_nothing(start):
+    cluster = start(workers=0, env=given("odd"))
+    with Api(cluster.url) as api:
+        answer = api.post("/queue/gpu")
+        assert answer.status_code == 500
+        until(
+            lambda: cluster.web.said("queue 'gpu' is not allowed: choose a name like 'celery-gpu'"), what="the reason"
+        )
+        assert cluster.ledger.redis.zcard("lab:waiting") == 0

@@ -13,8 +13,9 @@ from pathlib import Path
 from flask import Flask, Response, request, url_for
 
 from classroom import exercises
+from classroom.code import fingerprint
 from classroom.environment import whole
-from classroom.heartbeat import fingerprint
+from classroom.join import web as join
 from classroom.web import body, cheatsheet, problems, status
 from classroom.web.problems import Problem
 from tasks import celery, longtask
@@ -28,6 +29,7 @@ app.json.sort_keys = False
 app.url_map.merge_slashes = False
 problems.install(app)
 exercises.register_blueprints(app)
+join.install(app)
 
 holding = threading.BoundedSemaphore(THREADS // 2)  # the other half always answers at once
 

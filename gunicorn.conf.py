@@ -1,7 +1,15 @@
 """gunicorn's settings: `gunicorn app:app` reads this file by itself."""
 
+import threading
+import time
+from contextlib import suppress
+
+from redis import RedisError
+
 from classroom.address import result_backend
+from classroom.code import fingerprint
 from classroom.environment import whole
+from ledger import Ledger
 
 worker_class = "gthread"
 workers = whole("WEB_PROCESSES", 2)
@@ -10,6 +18,19 @@ preload_app = False  # each process opens its own connections: one shared across
 limit_request_line = 8190  # a path with a very long id reaches the app, which answers 404
 graceful_timeout = 2  # seconds that a held ?wait= may delay a stop
 control_socket_disable = True  # it would lie in the user's home
+
+
+def post_worker_init(worker):
+    """Tell the workers, in the background, which code they should run."""
+    threading.Thread(target=announce, daemon=True).start()
+
+
+def announce():
+    """Write this code's fingerprint into the ledger, as soon as the broker is there."""
+    while True:
+        with suppress(RedisError):
+            return Ledger(result_backend()).step("code", fingerprint())
+        time.sleep(2)
 
 
 def on_starting(server):

@@ -9,6 +9,7 @@ record of its own in Redis, written before the task is queued and changed at eve
     lab:workers     sorted set  worker names, by the time of their last heartbeat
     lab:worker:<n>  string      what a worker says of itself (JSON); expires when its heartbeats stop
     lab:control:<n> hash        what that worker is told, and from when on; read with every heartbeat
+    lab:code        string      the fingerprint of the code that workers should run
     lab:passed      hash        queue name: when the latest task was submitted that has been taken from it
     lab:steps       stream      one entry for each step of each task, in Redis's order; the oldest are dropped
 

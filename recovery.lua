@@ -1,7 +1,7 @@
 -- The steps of workers: who is alive, what each is told, and what nobody holds any more. Goes on where ledger.lua ends.
 
 -- A worker's heartbeat: it is alive, and so are the attempts that it runs. Answers the time, and what to do now.
-function steps.alive(worker, about, ...)
+function steps.alive(worker, about, code, ...)
   redis.call('SET', 'lab:worker:' .. worker, about, 'EX', LEASE)
   redis.call('ZADD', 'lab:workers', now, worker)
   redis.call('ZREMRANGEBYSCORE', 'lab:workers', 0, now - KEEP)
@@ -12,7 +12,15 @@ function steps.alive(worker, about, ...)
   for i = 1, #orders, 2 do
     if tonumber(orders[i + 1]) <= now then answer[#answer + 1] = orders[i] end
   end
+  local newest = redis.call('GET', 'lab:code')
+  if newest and newest ~= code then answer[#answer + 1] = 'code ' .. newest end
   return answer
+end
+
+-- The web server tells which code all should run.
+function steps.code(fingerprint)
+  redis.call('SET', 'lab:code', fingerprint)
+  return 1
 end
 
 -- Tell a worker to 'pause', 'reload' or 'stop', or with 'run' to go on. Answers whether it is alive.

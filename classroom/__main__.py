@@ -10,7 +10,7 @@ import click
 import redis
 
 from classroom import client
-from classroom.address import LOCALHOST, broker_url, hidden, result_backend
+from classroom.address import LOCALHOST, broker_url, hidden, result_backend, running
 from classroom.local.cluster import ROOT
 from ledger import CLOCKS_APART, ORDERS, TERMINAL, Ledger
 
@@ -47,6 +47,9 @@ def lab():
 @click.option("--port", type=click.IntRange(1, 65535), help="The web server's port; else the first free from 5000 on.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address the web server listens on.")
 @click.option("--quiet", is_flag=True, help="Do not show what the processes log.")
+@click.option("--class", "for_class", is_flag=True, help="Let other machines join, with the line that is printed.")
+@click.option("--address", help="This machine's address on the class network, where it has several.")
+@click.option("--new-code", is_flag=True, help="Make a new class code: who joined with the old one is out.")
 def up(**options):
     """Start the cluster in this folder, and stop it with Ctrl-C.
 
@@ -61,13 +64,29 @@ def up(**options):
 @lab.command(short_help="Start one more worker.")
 @click.option("--concurrency", type=click.IntRange(1, 64), default=1, show_default=True, help="Tasks at a time.")
 @click.option("--name", help="The worker's name, the part before the @; else one of its own.")
-def worker(concurrency, name):
-    """Start one more worker for the cluster that runs in this folder, or that BROKER_URL names."""
+@click.option("--join", metavar="ADDRESS", help="Join the class at this address of the teacher's machine.")
+@click.option("--code", help="The class code, with --join.")
+def worker(concurrency, name, join, code):
+    """Start one more worker for the cluster that runs in this folder, that BROKER_URL names, or that it joins."""
+    if join or code:
+        if not (join and code):
+            raise click.UsageError("--join needs --code, and --code needs --join: the teacher's join line has both.")
+        client.join(join, code, ["--concurrency", str(concurrency), *(["--name", name] if name else [])])
     warn_of_localhost()
     command = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "--loglevel", "INFO"]
     command += ["--concurrency", str(concurrency), *(["-n", f"{name}@%h"] if name else [])]
     os.chdir(ROOT)
     os.execv(sys.executable, command)
+
+
+@lab.command(short_help="Print the line that lets a machine join.")
+def join_line():
+    """Print the line that lets a machine join the class, once more."""
+    if not running():
+        raise click.ClickException("No cluster is running in this folder. Start one with ./lab up --class")
+    if not running().get("join"):
+        raise click.ClickException("The cluster in this folder is not for a class. Start it with ./lab up --class")
+    click.echo(running()["join"])
 
 
 @lab.command(short_help="Tell how a task goes, or who works.")

@@ -3,6 +3,7 @@
 import json
 import os
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import click
@@ -23,6 +24,22 @@ def call(path, method="GET", body=None):
             raise click.ClickException(words(error)) from None
     except (OSError, ValueError) as error:
         raise click.ClickException(f"{address()} does not answer ({error}). Is the cluster running? ./lab up") from None
+
+
+def join(head, code, options):
+    """Become a worker of the class at this address, by the script that it serves; raises ClickException."""
+    head = head if "://" in head else f"http://{head if ':' in head else head + ':5000'}"
+    try:
+        with NO_PROXY.open(f"{head}/join/{urllib.parse.quote(code, safe='')}", timeout=10) as answer:
+            script = answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            answered = f"{head} answered {error.code} {error.reason}."
+            said = "This is not the class code." if error.code == 403 else answered
+        raise click.ClickException(said) from None
+    except OSError as error:
+        raise click.ClickException(f"{head} does not answer ({error}).") from None
+    os.execvp("sh", ["sh", "-c", script, "join", *options])
 
 
 def words(error):

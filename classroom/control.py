@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import shlex
 import sys
 from contextlib import suppress
 
@@ -25,8 +26,18 @@ class Control:
         """Do what is said: names of orders, and ids of tasks to stop by force."""
         self.pause("pause" in orders)
         self.stop_tasks(orders)
-        if not self.ending and ("stop" in orders or "reload" in orders):
-            self.end("stop" if "stop" in orders else "reload")
+        if not self.ending and "stop" in orders:
+            self.end("stop")
+        elif not self.ending and ("reload" in orders or self.there_is_new_code(orders)):
+            self.end("reload")
+
+    def there_is_new_code(self, orders):
+        """Whether the head has other code than this worker; asked for once, in case the head's does not run here."""
+        news = [order for order in orders if order.startswith("code ")]
+        if not news or news[0] == os.environ.get("LAB_SEEN"):
+            return False
+        os.environ["LAB_SEEN"] = news[0]
+        return True
 
     @property
     def is_paused(self):
@@ -62,4 +73,5 @@ class Control:
         state.should_stop = os.EX_OK if how == "reload" else TOLD_TO_STOP
         worker_shutting_down.send(self.worker.hostname, sig=how, how="Warm", exitcode=state.should_stop)
         if how == "reload":
-            atexit.register(os.execv, sys.executable, [sys.executable, *sys.orig_argv[1:]])
+            start = shlex.split(os.environ.get("LAB_START", "")) or [sys.executable, *sys.orig_argv[1:]]
+            atexit.register(os.execvp, start[0], start)

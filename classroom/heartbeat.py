@@ -1,6 +1,5 @@
 """A worker's life, told by its heartbeats: a name of its own, a key that expires when it dies."""
 
-import hashlib
 import json
 import secrets
 import socket
@@ -8,7 +7,6 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import click
 from celery.signals import heartbeat_sent, worker_init, worker_ready, worker_shutdown, worker_shutting_down
@@ -17,11 +15,10 @@ from celery.worker.state import active_requests
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
+from classroom.code import fingerprint
 from classroom.control import Control
 from ledger import CLOCKS_APART, LEASE, Ledger
 
-ROOT = Path(__file__).resolve().parents[1]
-CODE = ("tasks.py", "ledger.*", "recovery.lua", "classroom/*.py", "exercises/*/exercise.py")
 BEAT = 1.5  # seconds
 logger = get_logger(__name__)
 
@@ -90,7 +87,7 @@ class Heartbeat:
         """Renew the worker's key and the leases of the tasks that it runs; returns what it is told."""
         running = [request.id for request in active_requests]
         about = self.about | {"paused": self.control.is_paused}
-        time_there, *orders = self.ledger.step("alive", self.name, json.dumps(about), *running)
+        time_there, *orders = self.ledger.step("alive", self.name, json.dumps(about), self.about["code"], *running)
         self.compare_clocks(time.time() - float(time_there))
         now = time.monotonic()
         if self.heard_since is None or now - self.last_heard > LEASE:
@@ -134,11 +131,3 @@ class Heartbeat:
         self.stopped.set()
         with suppress(RedisError):
             self.ledger.step("gone", self.name, self.control.ending)
-
-
-def fingerprint():
-    """Eight characters that change when a file that workers run changes."""
-    digest = hashlib.sha256()
-    for path in sorted(path for pattern in CODE for path in ROOT.glob(pattern)):
-        digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
-    return digest.hexdigest()[:8]

@@ -34,7 +34,9 @@ class LocalCluster:
     `folder` keeps its data and logs. Without a `port` any free one is taken, or the first free one of
     `ports_from`, for the web server and the broker. A `broker_url` names a broker that runs elsewhere;
     then none is started. On a `network` (classroom.local.hosts) each worker has a host of its own, and
-    this machine is the head. With `rabbitmq` the broker is RabbitMQ, and Redis keeps results.
+    this machine is the head. With an `address` others may join there, as a class. With `rabbitmq` the
+    broker is RabbitMQ, and Redis keeps results.
+
     Raises NotReady when a process does not come up.
     """
 
@@ -52,9 +54,10 @@ class LocalCluster:
         env=None,
         network=None,
         rabbitmq=False,
+        address=None,
     ):
         self.folder = Path(folder)
-        self.network = network
+        self.network, self.address = network, address
         self.host, self.port = network.address if network else host, port
         self.broker_port = None
         self.web_ports_from, self.broker_ports_from = ports_from
@@ -85,6 +88,13 @@ class LocalCluster:
         """The web server's address."""
         host = "127.0.0.1" if self.host == "0.0.0.0" else self.host
         return f"http://{host}:{self.port}"
+
+    @property
+    def join_line(self):
+        """What a student types to join; None where nobody may."""
+        if not self.address:
+            return None
+        return f"curl -sS http://{self.address}:{self.port}/join/{Credentials(self.folder).code} | sh"
 
     @property
     def ledger(self):
@@ -129,7 +139,10 @@ class LocalCluster:
         """Start the broker on this port; False when another program has it."""
         head = self.network.address if self.network else "127.0.0.1"
         who = Credentials(self.folder)
-        config = broker.write_config(self.folder, [head], port, who.users())
+        hosts = dict.fromkeys([head, *([self.address] if self.address else [])])
+        config = broker.write_config(self.folder, hosts, port, who.users())
+        if self.address:
+            self.web_env["LAB_CLASS"] = who.write_class(who.url("worker", self.address, port))
         self.broker_port = port
         self.redis_urls = {role: who.url(role, head, port) for role in ROLES}
         self.broker_url = self.redis_urls["admin"]
@@ -154,7 +167,8 @@ class LocalCluster:
         """Start the web server on this port; False when another program has it."""
         self.port = port
         gunicorn = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py")]
-        self.web.argv = [*gunicorn, "-b", f"{self.host}:{port}", "app:app"]
+        hosts = dict.fromkeys([self.host, *([self.address] if self.address and self.host != "0.0.0.0" else [])])
+        self.web.argv = [*gunicorn, *(word for host in hosts for word in ("-b", f"{host}:{port}")), "app:app"]
         self.web.start()
         return self.web.wait_ready(lambda: self.web.said("Listening at"), unless="Connection in use")
 

@@ -56,9 +56,16 @@ class Credentials:
         """The broker's address for a role."""
         return f"redis://{role}:{self.words[role]}@{host}:{port}/0"
 
+    def write_class(self, worker_url):
+        """Write what the web server needs to let others join into class.json; returns the file's path."""
+        file = self.file.with_name("class.json")
+        with open(os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as out:
+            json.dump({"code": self.code, "token": self.token, "worker_url": worker_url}, out)
+        return str(file)
+
     def users(self):
         """The lines of the server's configuration that make the users; nobody else may do anything."""
-        lines = ["user default off resetkeys resetchannels -@all"]
+        lines = ["user default off resetpass resetkeys resetchannels -@all"]
         lines += [f"user {role} on >{self.words[role]} {RIGHTS[role]}" for role in ROLES]
         return "\n".join(lines)
 

@@ -14,7 +14,9 @@ from kombu import Connection
 
 from classroom.address import LAB, hidden, named, result_backend, running
 from classroom.local import broker, ports
-from classroom.local.cluster import ROOT, STOP_BROKER, STOP_WEB, STOP_WORKER, LocalCluster
+from classroom.local.addresses import ask_on_terminal, choose
+from classroom.local.cluster import NO_PROXY, ROOT, STOP_BROKER, STOP_WEB, STOP_WORKER, LocalCluster
+from classroom.local.credentials import Credentials
 from classroom.local.follow import Follower
 from classroom.local.process import NotReady, stop_all
 from classroom.local.supervise import Supervisor
@@ -26,7 +28,7 @@ class Stop(BaseException):
     """Somebody asked the cluster to stop: Ctrl-C, TERM, or a closed terminal."""
 
 
-def up(workers, concurrency, host, port, quiet):
+def up(workers, concurrency, host, port, quiet, for_class=False, address=None, new_code=False):
     """Run the cluster until it is asked to stop; returns the exit code."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, ask_to_stop)
@@ -38,8 +40,11 @@ def up(workers, concurrency, host, port, quiet):
         return fail(f"A cluster is already running in this folder ({where}). Stop it there with Ctrl-C.")
     cluster = None
     try:
+        address = choose(address, ask_on_terminal) if for_class else None
         sweep()
-        cluster = plan(workers, concurrency, host, port)
+        if new_code:
+            Credentials(LAB).renew()
+        cluster = plan(workers, concurrency, host, port, address)
         start(cluster)
         watch(cluster, quiet)
     except (NotReady, broker.NoServer, OSError, ValueError) as error:
@@ -101,9 +106,11 @@ def sweep():
         say(f"Stopped {count} processes that an earlier ./lab up had left running.\n")
 
 
-def plan(workers, concurrency, host, port):
+def plan(workers, concurrency, host, port, address=None):
     """The cluster to start; raises OSError with a sentence where a port or the broker is not to be had."""
     url = named("CELERY_BROKER_URL", "BROKER_URL")
+    if url and address:
+        raise OSError("A class needs this machine's own broker: unset BROKER_URL, or leave --class out.")
     if url:
         check_broker(url)
     try:
@@ -119,6 +126,7 @@ def plan(workers, concurrency, host, port):
         host=host,
         port=port,
         ports_from=(5000, 6399),
+        address=address,
         broker_url=url,
         results=url and result_backend(),
     )
@@ -155,7 +163,20 @@ def start(cluster):
     say(f"  web       {cluster.url}\n")
     say(f"  Try it:   {TRY.format(url=cluster.url)}")
     say(f"  Watch it: {cluster.url}/")
+    if cluster.address:
+        check_from_the_network(cluster)
+        say(f"  Join it:  {cluster.join_line}")
     say("  Stop it:  Ctrl-C\n")
+
+
+def check_from_the_network(cluster):
+    """Raise NotReady where web server and broker do not answer at the address that is told to the class."""
+    web = f"http://{cluster.address}:{cluster.port}/healthz"
+    try:
+        NO_PROXY.open(web, timeout=5).close()
+        socket.create_connection((cluster.address, cluster.broker_port), 5).close()
+    except OSError as error:
+        raise NotReady(f"{web} or the broker there does not answer ({error}): is a firewall in the way?") from None
 
 
 def note(cluster):
@@ -165,6 +186,7 @@ def note(cluster):
         "url": cluster.url,
         "broker_url": cluster.broker_url,
         "results": cluster.results,
+        "join": cluster.join_line,
         "processes": [(process.name, process.pid, process.process.create_time()) for process in started],
     }
     draft = LAB / "cluster.json.new"

@@ -1,0 +1,1 @@
+"""How a machine joins the cluster with one line: what the web server serves for it."""

@@ -1,0 +1,187 @@
+#!/bin/sh
+# Joins this machine to the classroom cluster: checks, fetches the code and the packages, starts a worker.
+# Nothing runs before the last line calls main: half a download does nothing.
+main() {
+    set -eu
+    umask 077
+    head=@head@ code=@code@ broker_host=@broker_host@ broker_port=@broker_port@ time_there=@now@
+    base=${CLASSROOM_DIR:-${HOME:-/tmp}/.classroom}
+    name=worker concurrency=1 service=no again=no
+
+    ok() { printf '  ok    %s\n' "$1"; }
+    note() { printf '  note  %s\n' "$1"; }
+    stop() { printf '  stop  %s\n        %s\n' "$1" "$2" >&2; exit 1; }
+
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --name | --concurrency)
+                [ $# -ge 2 ] || stop "$1 needs a value." "For example: $1 2"
+                if [ "$1" = --name ]; then name=$2; else concurrency=$2; fi
+                shift ;;
+            --service) service=yes ;;
+            --again) again=yes ;; # a worker that joined before starts again
+            *) stop "$1 is no option." "There are --name NAME, --concurrency N and --service." ;;
+        esac
+        shift
+    done
+    case $name in *[!A-Za-z0-9._-]* | "" | -*) stop "The name '$name' cannot be used." "Letters, digits, dots and dashes are fine." ;; esac
+    case $concurrency in *[!0-9]* | "" | 0) stop "The concurrency '$concurrency' is no number." "For example: --concurrency 2" ;; esac
+    dir=$base/$name
+    node=$name@$(uname -n)
+    # What is in this room needs no proxy.
+    host=${head#*://} host=${host%%[:/]*}
+    no_proxy=$host,$broker_host,${no_proxy:-} NO_PROXY=$host,$broker_host,${NO_PROXY:-}
+    export no_proxy NO_PROXY
+    get() { curl -fsS --connect-timeout 5 --max-time 300 --retry 2 "$@"; }
+
+    [ $again = yes ] || echo "Joining $head as $node:"
+    check_python
+    if [ $service = yes ]; then
+        install_service
+        return
+    fi
+    [ $again = yes ] || check
+    mkdir -p "$dir" || stop "$dir cannot be made." "Name a folder that can be written: CLASSROOM_DIR=/tmp/classroom"
+    if fetch; then
+        packages
+        replace
+    elif [ -e "$dir/code/tasks.py" ]; then
+        note "$head does not give its code: starting with that of last time."
+    else
+        stop "$head did not give its code." "Run the same line again; if that does not help: ./lab doctor on the teacher's machine."
+    fi
+    ok "starting $node, $concurrency at a time; Ctrl-C ends it"
+    cd "$dir/code"
+    # shellcheck disable=SC2089,SC2090  # read by Python's shlex
+    LAB_START="sh '$dir/join.sh' --again --name $name --concurrency $concurrency"
+    CELERY_BROKER_URL=$(cat broker-url)
+    # shellcheck disable=SC2090
+    export LAB_START CELERY_BROKER_URL
+    exec "$dir/venv/bin/python" -m celery -A tasks -q worker -n "$name@%h" --concurrency "$concurrency" \
+        --loglevel INFO </dev/null
+}
+
+check_python() {
+    for python in python3 python3.14 python3.13 python3.12 python3.11; do
+        "$python" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && {
+            ok "$("$python" --version)"
+            return
+        }
+    done
+    stop "There is no Python 3.11 or newer here." "On Debian or Ubuntu: sudo apt install python3"
+}
+
+check() {
+    get -o /dev/null "$head/healthz" || note "The web server says that something is wrong with the broker."
+    ok "the web server answers"
+    "$python" - "$broker_host" "$broker_port" <<'END' || stop "The broker $broker_host:$broker_port does not answer from here." \
+        "Is a firewall on the teacher's machine in the way? It has to let port $broker_port in."
+import socket, sys
+try:
+    socket.create_connection((sys.argv[1], int(sys.argv[2])), 5).close()
+except OSError as error:
+    sys.exit(f"  {error}")
+END
+    ok "the broker $broker_host:$broker_port answers"
+    ahead=$(($(date +%s) - time_there))
+    if [ $ahead -gt 2 ] || [ $ahead -lt -2 ]; then
+        note "this machine's clock is $ahead s ahead: nothing depends on it, but set it right (timedatectl set-ntp true)"
+    else
+        ok "the clock is right"
+    fi
+    # The name of a worker that just died is free again after some seconds.
+    for _ in 1 2 3 4 5 6 7; do
+        get "$head/workers" | grep -q "\"name\":\"$node\"" || { ok "nobody else is called $node"; return; }
+        sleep 1
+    done
+    stop "A worker called $node is in the cluster already." "Give this one another name: … | sh -s -- --name NAME"
+}
+
+fetch() {
+    rm -rf "$dir/new"
+    mkdir "$dir/new"
+    get "$head/join/$code/bundle.tar.gz" | tar -xzf - -C "$dir/new" && [ -s "$dir/new/fingerprint" ] || return 1
+    get -o "$dir/join.new" "$head/join/$code" && mv "$dir/join.new" "$dir/join.sh"
+    ok "the code is $(cat "$dir/new/fingerprint")"
+}
+
+# The head has all packages; the configured index is asked only where one of them does not fit this machine.
+packages() {
+    if cmp -s "$dir/new/requirements.txt" "$dir/venv/installed.txt"; then
+        return
+    fi
+    wheels=$head/join/$code/wheels/
+    "$python" -m venv --clear --without-pip "$dir/venv"
+    get -o "$dir/pip.whl" "${wheels}pip.whl"
+    set -- "$dir/venv/bin/python" "$dir/pip.whl/pip" --disable-pip-version-check install --quiet --no-compile \
+        --trusted-host "$host" --find-links "$wheels" -r "$dir/new/requirements.txt"
+    "$@" --no-index 2>"$dir/pip.log" || {
+        note "not every package of the head fits this machine: asking the index"
+        "$@" 2>"$dir/pip.log" || {
+            tail -n 3 "$dir/pip.log" >&2
+            stop "The packages could not be installed." "Is there a way to a package index from here?"
+        }
+    }
+    cp "$dir/new/requirements.txt" "$dir/venv/installed.txt"
+    ok "$(wc -l <"$dir/new/requirements.txt") packages"
+}
+
+# The new code takes the old one's place when it can be imported.
+replace() {
+    broker=$(cat "$dir/new/broker-url")
+    if (cd "$dir/new" && CELERY_BROKER_URL=$broker "$dir/venv/bin/python" -c 'import tasks') 2>"$dir/import.log"; then
+        rm -rf "$dir/old"
+        if [ -e "$dir/code" ]; then mv "$dir/code" "$dir/old"; fi
+        mv "$dir/new" "$dir/code"
+    else
+        tail -n 3 "$dir/import.log" >&2
+        [ -e "$dir/code/tasks.py" ] || stop "The code of the head cannot be run here." "Tell the teacher what it says above."
+        note "the new code cannot be run here: going on with that of last time"
+    fi
+}
+
+# A service of this machine, which joins at every boot, as a user of its own.
+install_service() {
+    [ "$(id -u)" -eq 0 ] || stop "--service needs root." "… | sudo sh -s -- --service"
+    unit=/etc/systemd/system/classroom-worker.service home=/var/lib/classroom-worker
+    id classroom >/dev/null 2>&1 || useradd --system --no-create-home --home-dir "$home" --shell /usr/sbin/nologin classroom
+    mkdir -p "$home" "$unit.d"
+    get -o "$home/join.sh" "$head/join/$code"
+    get "$head/join/$code/bundle.tar.gz" | tar -xzf - -C "$home" provision/hardening.conf
+    install -m 644 "$home/provision/hardening.conf" "$unit.d/hardening.conf"
+    chown -R classroom: "$home"
+    cat >"$unit.new" <<END
+[Unit]
+Description=A classroom worker that joined $head
+Wants=network-online.target
+After=network-online.target
+# Never give up starting: the head may come later.
+StartLimitIntervalSec=0
+
+[Service]
+User=classroom
+StateDirectory=classroom-worker
+StateDirectoryMode=0700
+Environment=CLASSROOM_DIR=$home
+WorkingDirectory=$home
+ExecStart=/bin/sh $home/join.sh --again --name $name --concurrency $concurrency
+Restart=always
+RestartSec=3
+# It was told to stop.
+RestartPreventExitStatus=3
+# SIGQUIT is Celery's cold shutdown: the worker gives back what it holds, at once.
+KillSignal=SIGQUIT
+KillMode=mixed
+TimeoutStopSec=120
+
+[Install]
+WantedBy=multi-user.target
+END
+    chmod 644 "$unit.new"
+    if cmp -s "$unit.new" "$unit"; then rm "$unit.new"; else mv "$unit.new" "$unit"; fi
+    systemctl daemon-reload
+    systemctl enable --quiet --now classroom-worker
+    ok "the service classroom-worker is started: journalctl -fu classroom-worker shows what it does"
+}
+
+{ main "$@"; }

@@ -1,0 +1,117 @@
+"""The addresses below /join: the script that lets a machine join, the code and the packages that it fetches."""
+
+import json
+import os
+import shlex
+import time
+from functools import cache
+from pathlib import Path
+from secrets import compare_digest
+from string import Template
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, request
+
+from classroom import code
+from classroom.join import bundle
+from classroom.web.problems import Problem
+from tasks import celery
+
+bp = Blueprint("join", __name__, url_prefix="/join")
+GUESSES, PER = 10, 60  # wrong codes that one address may try, in so many seconds
+NO = """\
+echo "This is not the class code: ask for the line that joins again (the teacher sees it with ./lab join-line)." >&2
+exit 1
+"""
+
+
+@cache
+def class_of():
+    """What `up --class` wrote down for us: the code, the worker's address of the broker, the teacher's token."""
+    return json.loads(Path(os.environ["LAB_CLASS"]).read_text())
+
+
+def install(app):
+    """Serve these addresses, where there is a class to join."""
+    if os.environ.get("LAB_CLASS"):
+        app.register_blueprint(bp)
+
+
+def admit(given):
+    """Return where the code is the class's; else answer 403, and after some guesses 429."""
+    key = f"lab:guesses:{request.remote_addr}"
+    redis = celery.ledger.redis
+    if int(redis.get(key) or 0) >= GUESSES:
+        raise Problem(429, "Too many wrong class codes came from this address: wait a minute.", PER)
+    if compare_digest(given.upper().encode(), class_of()["code"].encode()):
+        return
+    with redis.pipeline() as pipe:
+        pipe.incr(key).expire(key, PER).execute()
+    raise Problem(403, "This is not the class code: ask for the line that joins again.")
+
+
+@bp.get("/<given>")
+def script(given):
+    """Give the script that checks this machine, fetches code and packages, and starts a worker."""
+    try:
+        admit(given)
+    except Problem as problem:
+        words = NO if problem.code == 403 else f"echo '{problem.description}' >&2\nexit 1\n"
+        return Response(words, problem.code, mimetype="text/plain")
+    broker = urlsplit(class_of()["worker_url"])
+    words = {
+        "head": request.url_root.rstrip("/"),
+        "code": class_of()["code"],
+        "broker_host": broker.hostname,
+        "broker_port": str(broker.port),
+        "now": str(int(time.time())),
+    }
+    text = AtTemplate(Path(__file__).with_name("join.sh").read_text())
+    filled = text.substitute({key: shlex.quote(word) for key, word in words.items()})
+    return Response(filled, mimetype="text/plain")
+
+
+class AtTemplate(Template):
+    """A text with @name@ in the places to fill: $ belongs to the shell."""
+
+    pattern = r"@(?:(?P<named>[a-z_]+)@|(?P<braced>(?!))|(?P<escaped>(?!))|(?P<invalid>(?!)))"
+
+
+@bp.get("/<given>/bundle.tar.gz")
+def give_bundle(given):
+    """Give the code, and the broker's address with the worker's password."""
+    admit(given)
+    extra = {
+        "broker-url": class_of()["worker_url"] + "\n",
+        "fingerprint": code.fingerprint() + "\n",
+        "requirements.txt": bundle.requirements(),
+    }
+    return Response(bundle.bundle(extra), mimetype="application/gzip")
+
+
+@bp.get("/<given>/wheels/")
+def list_wheels(given):
+    """List the packages, in the way that pip reads."""
+    admit(given)
+    links = "".join(f'<a href="{name}">{name}</a>\n' for name in wheels())
+    return Response(f"<!DOCTYPE html>\n<title>Packages</title>\n{links}", mimetype="text/html")
+
+
+@bp.get("/<given>/wheels/<name>")
+def give_wheel(given, name):
+    """Give one package; the name pip.whl means whatever version of pip is here."""
+    admit(given)
+    if name == "pip.whl":
+        name = next(name for name in wheels() if name.startswith("pip-"))
+    if name not in wheels():
+        raise Problem(404, "There is no such package here: /join/CODE/wheels/ lists what there is.")
+    return Response(packed(name), mimetype="application/zip")
+
+
+wheels = cache(bundle.wheels)
+
+
+@cache
+def packed(name):
+    """The bytes of a wheel, made once."""
+    return wheels()[name]()

@@ -1,0 +1,137 @@
+"""Any machine joins with one line: hosts with nothing but Python, curl and a link to the head, and no way out."""
+
+import subprocess
+from urllib.request import urlopen
+
+import pytest
+from parts import Api, need, need_root, until
+
+from classroom.local.cluster import ROOT
+from classroom.local.hosts import Network
+from classroom.local.process import Process
+
+BARE = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin", "LANG": "C.UTF-8"}
+
+
+@pytest.fixture
+def lab(start):
+    """A class without workers on a network of its own, and machines that can join it."""
+    need_root()
+    need("ip", "iproute2")
+    need("curl", "curl")
+    with Network() as network:
+        cluster = start(workers=0, network=network, address=network.address)
+        yield Lab(cluster, network)
+
+
+class Lab:
+    """A class, and the machines that join it."""
+
+    def __init__(self, cluster, network):
+        self.cluster, self.network, self.machines = cluster, network, []
+        self.address, self.code = cluster.url, cluster.join_line.split("/join/")[1].split()[0]
+
+    def join(self, name, options="", line=None):
+        """Type the join line on a new host of this name; returns the process."""
+        line = line or self.cluster.join_line
+        return self.type(self.network.add(name), f"{line} -s -- {options}" if options else line)
+
+    def type(self, host, line):
+        """Run a line in a shell of a host, with a home of its own; returns the process, stopped at the end."""
+        home = self.cluster.folder / "homes" / host.name
+        home.mkdir(parents=True, exist_ok=True)
+        log = self.cluster.folder / "log" / f"{host.name}.log"
+        process = Process(host.name, ["sh", "-c", line], log, BARE | {"HOME": str(home)}, home, host)
+        self.cluster.workers.append(process)
+        return process.start()
+
+    def joined(self, process):
+        """Wait until a joined worker takes tasks."""
+        process.wait_ready(lambda: process.said(" ready."), timeout=120)
+        return process
+
+
+def test_a_bare_machine_with_no_way_out_joins_and_works(lab):
+    # When a machine without our code and packages runs the line
+    pc = lab.joined(lab.join("pc1"))
+    # I expect each check to be said in words
+    said = pc.log.read_text()
+    for words in ("Joining http", "the web server answers", "the broker", "clock is right", "nobody else", "packages"):
+        assert words in said, words
+    # and a worker of that host, on the head's code
+    with Api(lab.cluster.url) as api:
+        (worker,) = until(lambda: api.get("/workers").json()["workers"], what="the worker to be seen")
+        assert (worker["name"], worker["host"], worker["old_code"]) == ("worker@pc1", "pc1", False)
+        assert api.ended(api.submit(x=21))["result"] == 42
+    # and nothing secret on that machine beyond the worker's own password
+    home = lab.cluster.folder / "homes" / "pc1"
+    texts = b"".join(path.read_bytes() for path in home.glob(".classroom/worker/code/**/*") if path.is_file())
+    assert lab.cluster.redis_urls["worker"].split("@")[0].encode() in texts
+    for role in ("admin", "web"):
+        assert lab.cluster.redis_urls[role].split(":")[2].split("@")[0].encode() not in texts
+    assert not list(home.glob("**/solution.py")) and not list(home.glob("**/.lab"))
+
+
+def test_a_machine_that_joins_again_is_quick_and_two_of_one_name_are_told_apart(lab):
+    pc = lab.joined(lab.join("pc1"))
+    # When a second worker of the same name wants to join from that machine
+    second = lab.type(pc.host, lab.cluster.join_line)
+    until(lambda: not second.alive, 30, "it to be refused")
+    assert second.process.poll() == 1
+    assert "A worker called worker@pc1 is in the cluster already" in second.log.read_text()
+    # I expect another name to help
+    other = lab.joined(lab.type(pc.host, f"{lab.cluster.join_line} -s -- --name other --concurrency 2"))
+    with Api(lab.cluster.url) as api:
+        workers = {one["name"]: one["concurrency"] for one in api.get("/workers").json()["workers"]}
+        assert workers == {"worker@pc1": 1, "other@pc1": 2}
+        # and one that was killed to come back by the same line
+        other.kill()
+        lab.joined(lab.type(pc.host, f"{lab.cluster.join_line} -s -- --name other"))
+
+
+def test_a_wrong_code_is_told_in_two_lines_and_guessing_is_slow(lab):
+    wrong = lab.cluster.join_line.replace(lab.code, "AAA-AAA")
+    pc = lab.join("pc1", line=wrong)
+    until(lambda: not pc.alive, 20, "it to end")
+    assert pc.process.poll() == 1
+    assert pc.log.read_text().strip() == (
+        "This is not the class code: ask for the line that joins again (the teacher sees it with ./lab join-line)."
+    )
+    # After some more guesses even the right code is refused from there
+    guesses = "; ".join(f"curl -sS -o /dev/null -w '%{{http_code}} ' {lab.address}/join/AAA-AA{n}" for n in range(2, 9))
+    guesser = lab.type(pc.host, f"{guesses}; {guesses}; {lab.cluster.join_line}")
+    until(lambda: not guesser.alive, 30, "the guesses to end")
+    said = guesser.log.read_text()
+    assert said.split()[-14 - 14 :].count("429") >= 4 and "Too many wrong class codes" in said
+    # but not from elsewhere
+    lab.joined(lab.join("pc2"))
+
+
+def test_a_clone_joins_with_address_and_code(lab):
+
+    host = lab.network.add("laptop")
+    process = lab.type(
+        host, f"{ROOT}/lab worker --join {lab.network.address}:{lab.cluster.port} --code {lab.code.lower()}"
+    )
+    lab.joined(process)
+    with Api(lab.cluster.url) as api:
+        until(
+            lambda: [one["host"] for one in api.get("/workers").json()["workers"]] == ["laptop"], what="it to be seen"
+        )
+    refused = lab.type(host, f"{ROOT}/lab worker --join {lab.network.address}:{lab.cluster.port} --code 222-222")
+    until(lambda: not refused.alive, 20, "it to be refused")
+    assert "This is not the class code" in refused.log.read_text()
+
+
+def test_half_a_download_runs_nothing(lab, tmp_path):
+    with urlopen(lab.cluster.join_line.split()[2], timeout=10) as answer:
+        script = answer.read()
+    assert script.endswith(b'{ main "$@"; }\n')
+    home = tmp_path / "home"
+    home.mkdir()
+    for length in [*range(0, len(script) - 2, 97), len(script) - 3, len(script) - 5]:
+        done = subprocess.run(
+            ["sh"], input=script[:length], capture_output=True, env=BARE | {"HOME": str(home)}, timeout=10
+        )
+        assert done.stdout == b"", length
+    assert list(home.iterdir()) == []

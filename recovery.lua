@@ -17,6 +17,14 @@ function steps.alive(worker, about, code, ...)
   return answer
 end
 
+-- A worker does not know this task, and puts it back. Answers for how many seconds it has gone on.
+function steps.unknown(id)
+  if not known(id) then return '1000000' end
+  set_once(id, 'unknown', stamp(now))
+  set(id, 'sent', stamp(now)) -- it is not lost
+  return stamp(now - get(id, 'unknown'))
+end
+
 -- The web server tells which code all should run.
 function steps.code(fingerprint)
   redis.call('SET', 'lab:code', fingerprint)

@@ -67,6 +67,8 @@ celery.conf.update(
 
 # What a worker has that a web request has not: time to wait for the broker to come back.
 celery.patient = {
+    # A task that only other workers know goes back to the queue.
+    "worker_consumer": "classroom.unknown:PatientConsumer",
     "broker_connection_timeout": 2,
     "broker_transport_options": {
         "socket_timeout": 5,

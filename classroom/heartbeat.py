@@ -66,6 +66,7 @@ class Heartbeat:
             "host": socket.gethostname(),
             "concurrency": worker.concurrency,
             "code": fingerprint(),
+            "tasks": sorted(name for name in worker.app.tasks if not name.startswith("celery.")),
             "clock_ahead_s": 0.0,
         }
 

@@ -96,3 +96,31 @@ def test_a_broken_blueprint_takes_nothing_else_down(start, tmp_path, line):
     with Api(start(workers=0, env={"EXERCISE_FILE": str(file)}).url) as api:
         assert api.get("/healthz").status_code == 200
         assert "93-odd is left out" in api.get("/").text
+
+
+def test_a_task_that_only_another_worker_knows_waits_for_that_one(start):
+    # Given a worker that knows a task, busy, and one on other code, idle
+    cluster = start(workers=1, env=given("odd"))
+    other = cluster.make_worker("other")
+    other.env = {key: value for key, value in other.env.items() if key != "EXERCISE_FILE"}
+    cluster.workers.append(other.start())
+    cluster.wait_worker(other)
+    with Api(cluster.url) as api:
+        knowing = cluster.workers[0]
+        until(lambda: len(api.get("/workers").json()["workers"]) == 2, what="both to be seen")
+        nap = api.post("/run/nap").json()["task_id"]
+        until(lambda: api.status(nap)["worker"], what="it to be busy")
+        assert api.status(nap)["worker"].startswith(knowing.name)
+        # When that task is sent, I expect it to be put back until the busy one is free
+        task_id = api.post("/run/limited").json()["task_id"]
+        until(lambda: other.said("is not known here, but to worker1@"), what="the other to put it back")
+        # and the other to do what it knows meanwhile
+        assert api.ended(api.submit())["worker"].startswith("other@")
+        status = api.ended(task_id)
+        assert (status["state"], status["attempt"], status["worker"].split("@")[0]) == ("SUCCESS", 1, "worker1")
+        # When nobody is left who knows it, I expect a failure that says so
+        knowing.process.terminate()
+        until(lambda: not knowing.alive, what="it to stop")
+        status = api.ended(api.post("/run/limited").json()["task_id"])
+        assert status["state"] == "FAILURE"
+        assert "the task 'limited' cannot be run: no worker knows it" in status["status"]

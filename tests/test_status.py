@@ -107,9 +107,12 @@ def test_an_id_never_given_out_is_404_also_after_a_restart_of_everything(start, 
         assert api.ended(queued)["state"] == "SUCCESS"
 
 
+SAID = {"tasks": [], "paused": False, "clock_ahead_s": 0}
+
+
 def test_a_worker_on_other_code_is_marked(cluster, api):
     # Given the heartbeat of a worker that runs other code
-    about = {"name": "old@lab", "host": "lab", "concurrency": 1, "code": "01234567", "paused": False}
+    about = {"name": "old@lab", "host": "lab", "concurrency": 1, "code": "01234567"} | SAID
     cluster.ledger.step("alive", "old@lab", json.dumps(about), about["code"])
     # I expect it alone to be marked
     old = {worker["name"].split("@")[0]: worker["old_code"] for worker in api.get("/workers").json()["workers"]}

@@ -1,0 +1,38 @@
+"""What a worker does with a task that it does not know: another one may, with newer code."""
+
+from celery.utils.log import get_logger
+from celery.worker.consumer import Consumer
+
+PAUSE = 2  # seconds before the task is put back
+PATIENCE = 60  # seconds that it waits for a worker who knows it
+logger = get_logger(__name__)
+
+
+class UnknownTask(LookupError):
+    """No worker that is alive knows the task, or none that does took it in time."""
+
+
+class PatientConsumer(Consumer):
+    """Celery's consumer, which puts an unknown task back while a live worker knows it."""
+
+    def on_unknown_task(self, body, message, exc):
+        """Put the task back after a pause, or let it fail with a sentence that says who knows it."""
+        task_id, name = message.headers.get("id"), message.headers.get("task")
+        if not task_id:
+            return super().on_unknown_task(body, message, exc)
+        who = ", ".join(one["name"] for one in self.app.ledger.workers() if name in one.get("tasks", ()))
+        waited = float(self.app.ledger.step("unknown", task_id))
+        if who and waited < PATIENCE:
+            logger.warning("the task %s is not known here, but to %s: put back in %s s", name, who, PAUSE)
+            self.qos.increment_eventually()  # this worker may take another one meanwhile
+            self.timer.call_after(PAUSE, self.put_back, (message,))
+            return
+        known = f"only {who} knows it, and did not take it within {PATIENCE} s" if who else "no worker knows it"
+        logger.error("the task %s cannot be run: %s", name, known)
+        message.reject_log_error(logger, self.connection_errors)
+        self.app.backend.mark_as_failure(task_id, UnknownTask(f"the task {name!r} cannot be run: {known}"))
+
+    def put_back(self, message):
+        """Give the message back to the queue."""
+        self.qos.decrement_eventually()
+        message.reject_log_error(logger, self.connection_errors, requeue=True)

@@ -61,7 +61,10 @@ local function give_back(id, why, due)
 end
 
 -- A queue is first in, first out: what was sent before a task was even submitted that has been taken out, is out too.
-local function passed(queue) return tonumber(redis.call('HGET', 'lab:passed', queue) or 0) end
+local function passed(queue)
+  local when = tonumber(redis.call('HGET', 'lab:passed', queue) or 0)
+  return when <= now and when or 0 -- in the future, where Redis's clock was set back
+end
 
 -- A new task; or one that its own live attempt sends again (a retry), so that the next attempt may start.
 -- Answers what to do: 'publish' it, or nothing, because it is 'known' already or the queue is 'full'.
@@ -76,20 +79,20 @@ function steps.submitted(id, name, args, label, most, delay, queue, attempt, mes
 end
 
 -- A worker has the task in hand. 0 refuses it: it has ended, or runs under another's lease. Else the attempt's number.
-function steps.started(id, name, worker, tag)
+-- `tag` is the broker's for this message; `once` is the worker's for this asking, which a lost answer repeats.
+function steps.started(id, name, worker, tag, once)
   if is_terminal(id) then
     redis.call('EXPIRE', 'lab:task:' .. id, KEEP)
     return 0
   end
   if (tonumber(redis.call('ZSCORE', 'lab:running', id)) or 0) > now then
-    local asked_before = tag ~= '' and get(id, 'tag') == tag and get(id, 'worker') == worker -- and the answer was lost
-    return asked_before and tonumber(get(id, 'attempt')) or 0
+    return get(id, 'once') == once and tonumber(get(id, 'attempt')) or 0
   end
   set_once(id, 'submitted', stamp(now))
   set_once(id, 'name', name)
   set_once(id, 'lost', 0)
   forget(id, 'progress', 'error')
-  set(id, 'state', 'STARTED', 'started', stamp(now), 'worker', worker, 'tag', tag)
+  set(id, 'state', 'STARTED', 'started', stamp(now), 'worker', worker, 'tag', tag, 'once', once)
   redis.call('ZREM', 'lab:waiting', id)
   redis.call('ZADD', 'lab:running', now + LEASE, id)
   local queue, submitted = get(id, 'queue') or '', get(id, 'submitted')
@@ -142,11 +145,10 @@ end
 function steps.cancelled(id)
   if not known(id) then return 'unknown' end
   if is_terminal(id) then return 'ended' end
-  set(id, 'cancelled', stamp(now))
-  if get(id, 'worker') then tell(get(id, 'worker'), id, now + CANCEL_GRACE) end
+  if set_once(id, 'cancelled', stamp(now)) and get(id, 'worker') then tell(get(id, 'worker'), id, now + CANCEL_GRACE) end
   if redis.call('ZSCORE', 'lab:waiting', id) then
     finish(id, 'REVOKED', '')
-    redis.call('PERSIST', 'lab:task:' .. id) -- until a worker comes upon its message
+    redis.call('EXPIRE', 'lab:task:' .. id, 30 * KEEP) -- a worker has yet to come upon its message
   end
   return 'cancelled'
 end

@@ -9,6 +9,7 @@ record of its own in Redis, written before the task is queued and changed at eve
     lab:workers     sorted set  worker names, by the time of their last heartbeat
     lab:worker:<n>  string      what a worker says of itself (JSON); expires when its heartbeats stop
     lab:control:<n> hash        what that worker is told, and from when on; read with every heartbeat
+    lab:heard       hash        when any worker was heard last, and since when without a gap
     lab:code        string      the fingerprint of the code that workers should run
     lab:passed      hash        queue name: when the latest task was submitted that has been taken from it
     lab:steps       stream      one entry for each step of each task, in Redis's order; the oldest are dropped
@@ -38,6 +39,7 @@ local CANCEL_GRACE, STEPS_KEPT = {CANCEL_GRACE}, {STEPS_KEPT}
 """
 STEPS = [Path(__file__).with_name(name).read_text() for name in ("ledger.lua", "recovery.lua")]
 SCRIPT = "\n".join([SETTINGS, *STEPS, "return steps[ARGV[1]](unpack(ARGV, 2))"])
+FRUGAL = ("withdrawn", "gone", "workers", "queues")  # steps that run although Redis's memory is full
 
 
 class Ledger:
@@ -48,7 +50,8 @@ class Ledger:
     """
 
     def __init__(self, url, patient=False):
-        stubborn = Retry(ExponentialBackoff(cap=2, base=0.05), 120)
+        trouble = (redis.ConnectionError, redis.TimeoutError, redis.OutOfMemoryError, redis.ReadOnlyError)
+        stubborn = Retry(ExponentialBackoff(cap=2, base=0.05), 120, trouble)
         once_more = Retry(NoBackoff(), 1, (redis.ConnectionError,))  # a pooled connection may be stale
         self.redis = redis.Redis.from_url(
             url,
@@ -57,11 +60,13 @@ class Ledger:
             socket_connect_timeout=2 if patient else 0.5,
             retry=stubborn if patient else once_more,
         )
-        self.script = self.redis.register_script(SCRIPT)
+        # The first line makes Redis refuse a step as a whole, and not in its middle, when memory is full.
+        self.script = self.redis.register_script(f"#!lua\n{SCRIPT}")
+        self.frugal = self.redis.register_script(f"#!lua flags=allow-oom\n{SCRIPT}")
 
     def step(self, name, *values):
         """Run one step, with the arguments that it has in its file; returns its answer."""
-        return self.script(args=[name, *values])
+        return (self.frugal if name in FRUGAL else self.script)(args=[name, *values])
 
     def task(self, id):
         """One task's record as a dict, or None where there is none.

@@ -1,13 +1,32 @@
 -- The steps of workers: who is alive, what each is told, and what nobody holds any more. Goes on where ledger.lua ends.
 
+-- After an outage everybody gets the time of a lease to be heard again: else the living would be taken for dead.
+local function hear()
+  local last = tonumber(redis.call('HGET', 'lab:heard', 'last') or 0)
+  if now - last > LEASE then redis.call('HSET', 'lab:heard', 'since', now) end
+  redis.call('HSET', 'lab:heard', 'last', now)
+end
+local function all_can_be_heard()
+  local last, since = unpack(redis.call('HMGET', 'lab:heard', 'last', 'since'))
+  return last and now - last < LEASE and now - since >= LEASE
+end
+
+-- A worker starts: what an earlier one of its name was told to do once is over.
+function steps.hello(worker)
+  take_back(worker, 'stop', 'reload')
+  return 1
+end
+
 -- A worker's heartbeat: it is alive, and so are the attempts that it runs. Answers the time, and what to do now.
 function steps.alive(worker, about, code, ...)
+  hear()
   redis.call('SET', 'lab:worker:' .. worker, about, 'EX', LEASE)
   redis.call('ZADD', 'lab:workers', now, worker)
   redis.call('ZREMRANGEBYSCORE', 'lab:workers', 0, now - KEEP)
   for _, id in ipairs({...}) do
     if get(id, 'worker') == worker then redis.call('ZADD', 'lab:running', 'XX', now + LEASE, id) end
   end
+  redis.call('EXPIRE', 'lab:control:' .. worker, KEEP)
   local answer, orders = {stamp(now)}, redis.call('HGETALL', 'lab:control:' .. worker)
   for i = 1, #orders, 2 do
     if tonumber(orders[i + 1]) <= now then answer[#answer + 1] = orders[i] end
@@ -35,13 +54,12 @@ end
 function steps.told(worker, order)
   if redis.call('EXISTS', 'lab:worker:' .. worker) == 0 then return 0 end
   if order == 'run' then take_back(worker, 'pause') else tell(worker, order, now) end
-  redis.call('EXPIRE', 'lab:control:' .. worker, KEEP)
   return 1
 end
 
 -- A worker signs off; one that reloads comes back, paused if it was.
 function steps.gone(worker, why)
-  if why == 'reload' then take_back(worker, why) else redis.call('DEL', 'lab:control:' .. worker) end
+  if why ~= 'reload' then redis.call('DEL', 'lab:control:' .. worker) end
   redis.call('DEL', 'lab:worker:' .. worker)
   return redis.call('ZREM', 'lab:workers', worker)
 end
@@ -57,8 +75,15 @@ function steps.workers()
   return {workers, tasks}
 end
 
--- Those that have waited for longer than a lease: at most 100.
-local function long_waiting() return redis.call('ZRANGEBYSCORE', 'lab:waiting', '-inf', now - LEASE, 'LIMIT', 0, 100) end
+-- Those that have waited for longer than a lease: the first 50, and 50 others, at each moment other ones.
+local function long_waiting()
+  local function some(from) return redis.call('ZRANGEBYSCORE', 'lab:waiting', '-inf', now - LEASE, 'LIMIT', from, 50) end
+  local ids, more = some(0), redis.call('ZCOUNT', 'lab:waiting', '-inf', now - LEASE) - 50
+  if more > 0 then
+    for _, id in ipairs(some(50 + 50 * (math.floor(now) % math.ceil(more / 50)))) do ids[#ids + 1] = id end
+  end
+  return ids
+end
 
 -- The queues that they wait in. Whoever asks looks whether there is anything in these queues.
 function steps.queues()
@@ -74,6 +99,7 @@ end
 -- Called with the names of queues that are empty.
 function steps.overdue(...)
   local again, empty = {}, {}
+  if not all_can_be_heard() then return again end
   for _, name in ipairs({...}) do empty[name] = true end
   -- Those whose worker let the lease run out. The broker need not keep what that worker had in hand.
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'lab:running', '-inf', now, 'LIMIT', 0, 20)) do
@@ -84,14 +110,16 @@ function steps.overdue(...)
     if known(id) and not is_terminal(id) then
       if message then give_back(id, 'worker', now) else fail(id, 'its worker died, and its message is not known') end
     end
-    if get(id, 'state') == 'PENDING' then again[#again + 1] = message end
+    if message and get(id, 'state') == 'PENDING' then again[#again + 1] = message end
   end
   -- Those that wait, but are in no queue: it is empty, or later ones have been taken out of it.
   for _, id in ipairs(long_waiting()) do
-    local queue, sent = get(id, 'queue') or '', tonumber(get(id, 'sent') or get(id, 'queued') or now)
-    if sent < now - LEASE and (empty[queue] or sent < passed(queue)) then
+    local queue, message = get(id, 'queue') or '', get(id, 'message')
+    local sent = tonumber(get(id, 'sent') or get(id, 'queued') or now)
+    if message and sent < now - LEASE and (empty[queue] or sent < passed(queue)) then
       set(id, 'sent', stamp(now))
-      again[#again + 1] = get(id, 'message')
+      log_step(id, 'sent again')
+      again[#again + 1] = message
     end
   end
   return again

@@ -39,6 +39,8 @@ celery.conf.update(
     # Workers are seen by their heartbeats, and steered by nobody who merely reached the broker.
     worker_enable_remote_control=False,
     worker_send_task_events=False,
+    # A task that only other workers know goes back to the queue.
+    worker_consumer="classroom.unknown:PatientConsumer",
     # What a task prints appears as it was printed.
     worker_redirect_stdouts=False,
     # Results are kept as long as the ledger's records: a day.
@@ -67,8 +69,6 @@ celery.conf.update(
 
 # What a worker has that a web request has not: time to wait for the broker to come back.
 celery.patient = {
-    # A task that only other workers know goes back to the queue.
-    "worker_consumer": "classroom.unknown:PatientConsumer",
     "broker_connection_timeout": 2,
     "broker_transport_options": {
         "socket_timeout": 5,

@@ -10,6 +10,8 @@ from celery.signals import worker_shutting_down
 from celery.utils.log import get_logger
 from celery.worker import state
 
+from classroom.recorded import PausableConsumer
+
 TOLD_TO_STOP = 3  # exit code of a worker that is not to be started again
 logger = get_logger(__name__)
 
@@ -19,8 +21,8 @@ class Control:
 
     def __init__(self, worker):
         self.worker = worker
-        self.paused = None  # the consumer that takes no more tasks
         self.ending = ""  # "stop" or "reload", once told so
+        worker_shutting_down.connect(self.stay_away, weak=False)
 
     def obey(self, orders):
         """Do what is said: names of orders, and ids of tasks to stop by force."""
@@ -42,21 +44,17 @@ class Control:
     @property
     def is_paused(self):
         """Whether the worker takes no more tasks until it is told to run."""
-        return self.paused is not None
+        return PausableConsumer.paused
 
     def pause(self, wanted):
-        """Take no more tasks, or take them again; also after the connection to the broker was made anew."""
-        consumer = self.worker.consumer.task_consumer
-        if not (consumer and consumer.channel and consumer.channel.connection):  # it is being made anew
+        """Take no more tasks, or take them again."""
+        if wanted == PausableConsumer.paused:
             return
-        if wanted and self.paused is not consumer:
-            logger.warning("told to pause: taking no more tasks")
-            consumer.cancel()
-            self.paused = consumer
-        elif self.paused and not wanted:
-            logger.warning("told to run: taking tasks again")
-            consumer.consume()
-            self.paused = None
+        logger.warning("told to %s", "pause: taking no more tasks" if wanted else "run: taking tasks again")
+        PausableConsumer.paused = wanted
+        consumer = self.worker.consumer.task_consumer
+        if consumer and consumer.channel and consumer.channel.connection:  # else it is being made anew
+            (consumer.cancel if wanted else consumer.consume)()
 
     def stop_tasks(self, orders):
         """End cancelled tasks that do not stop by themselves, together with the processes that run them."""
@@ -73,5 +71,11 @@ class Control:
         state.should_stop = os.EX_OK if how == "reload" else TOLD_TO_STOP
         worker_shutting_down.send(self.worker.hostname, sig=how, how="Warm", exitcode=state.should_stop)
         if how == "reload":
+            os.environ["LAB_NAME"] = self.worker.hostname
             start = shlex.split(os.environ.get("LAB_START", "")) or [sys.executable, *sys.orig_argv[1:]]
             atexit.register(os.execvp, start[0], start)
+
+    def stay_away(self, sig, **_):
+        """Somebody wants this worker to end, perhaps while it reloads: then it does not start again."""
+        if sig != "reload":
+            atexit.unregister(os.execvp)

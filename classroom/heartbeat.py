@@ -1,23 +1,23 @@
 """A worker's life, told by its heartbeats: a name of its own, a key that expires when it dies."""
 
 import json
+import os
 import secrets
 import socket
 import sys
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import click
 from celery.signals import heartbeat_sent, worker_init, worker_ready, worker_shutdown, worker_shutting_down
 from celery.utils.log import get_logger
 from celery.worker.state import active_requests
-from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from classroom.code import fingerprint
 from classroom.control import Control
-from ledger import CLOCKS_APART, LEASE, Ledger
+from ledger import CLOCKS_APART, Ledger
 
 BEAT = 1.5  # seconds
 logger = get_logger(__name__)
@@ -31,7 +31,7 @@ def prepare(sender, **_):
     if "solo" in str(sender.pool_cls):
         sys.exit("The solo pool sends no heartbeats while a task runs: start again with --pool=prefork.")
     if not named_by_hand():
-        sender.hostname = f"worker-{secrets.token_hex(2)}@{socket.gethostname()}"
+        sender.hostname = os.environ.pop("LAB_NAME", "") or f"worker-{secrets.token_hex(2)}@{socket.gethostname()}"
     # Gossip and mingle listen to all other workers: the more workers, the more each has to do.
     sender.options.update(heartbeat_interval=BEAT, without_gossip=True, without_mingle=True)
     sys.stdout.reconfigure(line_buffering=True)
@@ -57,8 +57,7 @@ class Heartbeat:
         self.name = worker.hostname
         self.worker = worker
         self.stopped = threading.Event()
-        self.heard_since = None  # when the first of an unbroken line of heartbeats was heard
-        self.last_heard = 0
+        self.greeted = False
         self.control = Control(worker)
         self.ledger = Ledger(worker.app.results)  # not patient: the next beat comes anyway
         self.about = {
@@ -72,28 +71,20 @@ class Heartbeat:
 
     def beat(self, **_):
         """Renew what this worker holds, and do what it is told."""
-        with self.silence():
-            self.control.obey(self.renew())
-
-    @contextmanager
-    def silence(self):
-        """Say that a heartbeat was not heard, where the broker is away; the next one may be."""
         try:
-            yield
-        except (RedisError, OperationalError) as error:
-            self.heard_since = None
+            self.control.obey(self.renew())
+        except RedisError as error:
             logger.warning("heartbeat not heard: %s", error)
 
     def renew(self):
         """Renew the worker's key and the leases of the tasks that it runs; returns what it is told."""
+        if not self.greeted:
+            self.ledger.step("hello", self.name)
+            self.greeted = True
         running = [request.id for request in active_requests]
         about = self.about | {"paused": self.control.is_paused}
         time_there, *orders = self.ledger.step("alive", self.name, json.dumps(about), self.about["code"], *running)
         self.compare_clocks(time.time() - float(time_there))
-        now = time.monotonic()
-        if self.heard_since is None or now - self.last_heard > LEASE:
-            self.heard_since = now
-        self.last_heard = now
         return orders
 
     def compare_clocks(self, ahead):
@@ -108,14 +99,13 @@ class Heartbeat:
         threading.Thread(target=self.recover, daemon=True).start()
 
     def recover(self):
-        """Look for what is lost, while this worker is heard."""
+        """Look for what is lost, until the worker signs off."""
         ledger = Ledger(self.worker.app.results)
         while not self.stopped.wait(BEAT):
-            # After an outage the others need the time of a lease to be heard again, or they would be taken for dead.
-            since = self.heard_since
-            if since and time.monotonic() - since >= LEASE:
-                with self.silence():
-                    self.worker.app.recover(ledger)
+            try:
+                self.worker.app.recover(ledger)
+            except Exception as error:  # whatever a broker that is away or returns can raise: the next look may work
+                logger.warning("could not look for lost tasks: %r", error)
 
     def go_on(self, **_):
         """Celery's heart stops before the tasks that a stopping worker still finishes; ours goes on."""
@@ -124,7 +114,7 @@ class Heartbeat:
     def last_beats(self):
         """Renew until the worker signs off."""
         while not self.stopped.wait(BEAT):
-            with suppress(RedisError):
+            with suppress(RedisError, RuntimeError):  # the latter, when a task ends while it looks
                 self.control.stop_tasks(self.renew())
 
     def stop(self, **_):

@@ -7,6 +7,7 @@ queue, and the result backend hears how it ended.
 
 import json
 import os
+import secrets
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -16,10 +17,10 @@ from celery.app.amqp import AMQP, task_message
 from celery.backends.redis import RedisBackend, ResultConsumer
 from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded, TimeLimitExceeded
 from celery.worker import request
-from kombu import Connection
+from kombu import Connection, Consumer
 from kombu.exceptions import EncodeError
 from kombu.utils import json as kombu_json
-from redis.exceptions import NoPermissionError
+from redis.exceptions import NoPermissionError, OutOfMemoryError
 
 from ledger import TERMINAL, Ledger
 
@@ -68,15 +69,32 @@ class RecordedCelery(celery.Celery):
 class QuickConnection(Connection):
     """A connection that is tried again every second; Celery's own pause grows to half a minute."""
 
+    @property
+    def connection_errors(self):
+        """What a worker survives by connecting anew: a broker with its memory full, too."""
+        return (*super().connection_errors, OutOfMemoryError)
+
     def ensure_connection(self, *args, **options):
         """Connect, and try again until it works, or as often as is asked for."""
         return super().ensure_connection(*args, **{"interval_start": 0.5, "interval_max": 1} | options)
+
+
+class PausableConsumer(Consumer):
+    """A worker's consumer, which takes nothing while the worker is paused, also after it has connected anew."""
+
+    paused = False
+
+    def consume(self, *args, **options):
+        """Begin to take messages, unless paused."""
+        if not self.paused:
+            super().consume(*args, **options)
 
 
 class RecordedAMQP(AMQP):
     """Celery's way to the broker, which leads past the ledger."""
 
     Connection = QuickConnection
+    Consumer = PausableConsumer
 
     @cached_property
     def publish(self):
@@ -90,7 +108,9 @@ class RecordedAMQP(AMQP):
         where = f"{queue}{PRIORITY}{options['priority']}" if options.get("priority") else queue
         current = self.app.current_worker_task
         attempt = getattr(current.request, "attempt", "") if current and current.request.id == task_id else ""
-        said = kombu_json.dumps([message.headers, message.properties, message.body, queue])
+        # Once it is due, it is due.
+        headers = message.headers | {"eta": None}
+        said = kombu_json.dumps([headers, message.properties, message.body, queue, options.get("priority")])
         args, delay, most = message.headers["argsrepr"], seconds_until(message.headers["eta"]), self.app.max_waiting
         answer = ledger.step("submitted", task_id, name, args, label, most, delay, where, attempt, said)
         if answer == "full":
@@ -107,17 +127,17 @@ class RecordedAMQP(AMQP):
 
     def send_again(self, said):
         """Send a recorded message once more, with the same id."""
-        headers, properties, body, queue = said
+        headers, properties, body, queue, priority = said
         message = task_message(headers, properties, body, None)
         with self.app.producer_or_acquire() as producer:
-            self.publish(producer, headers["task"], message, queue=queue)
+            self.publish(producer, headers["task"], message, queue=queue, priority=priority)
 
     def is_empty(self, queue):
         """Whether the broker has no message in this queue."""
-        with self.app.producer_or_acquire() as producer, producer.connection.channel() as channel:
+        with self.app.connection_for_write() as connection, connection.channel() as channel:
             try:
                 return channel.queue_declare(queue, passive=True).message_count == 0
-            except producer.connection.channel_errors:  # there is no such queue
+            except connection.channel_errors:  # there is no such queue
                 return True
 
 
@@ -155,7 +175,8 @@ class RecordedTask(celery.Task):
     def before_start(self, task_id, args, kwargs):
         """Take the lease on this task, or leave the task alone."""
         tag = (self.request.properties or {}).get("delivery_tag", "")
-        self.request.attempt = self.app.ledger.step("started", task_id, self.name, self.request.hostname, tag)
+        asking = self.name, self.request.hostname, tag, secrets.token_hex(4)
+        self.request.attempt = self.app.ledger.step("started", task_id, *asking)
         if not self.request.attempt:
             raise Refused(f"{task_id} has ended, or runs elsewhere")
 
@@ -190,6 +211,10 @@ class RecordedBackend(RedisBackend):
     """Celery's result backend, which tells the ledger first how each task ended."""
 
     ResultConsumer = LateConsumer
+
+    def exception_safe_to_retry(self, exc):
+        """Whether to store it again later: also when Redis's memory is full."""
+        return isinstance(exc, OutOfMemoryError) or super().exception_safe_to_retry(exc)
 
     def store_result(self, task_id, result, state, traceback=None, request=None, **kwargs):
         """Store how a task ended, unless the ledger knows an earlier end."""

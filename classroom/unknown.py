@@ -1,9 +1,11 @@
 """What a worker does with a task that it does not know: another one may, with newer code."""
 
+import random
+
 from celery.utils.log import get_logger
 from celery.worker.consumer import Consumer
 
-PAUSE = 2  # seconds before the task is put back
+PAUSE = 1.5, 2.5  # seconds before the task is put back: at random, or the same worker might always get it first
 PATIENCE = 60  # seconds that it waits for a worker who knows it
 logger = get_logger(__name__)
 
@@ -23,9 +25,9 @@ class PatientConsumer(Consumer):
         who = ", ".join(one["name"] for one in self.app.ledger.workers() if name in one.get("tasks", ()))
         waited = float(self.app.ledger.step("unknown", task_id))
         if who and waited < PATIENCE:
-            logger.warning("the task %s is not known here, but to %s: put back in %s s", name, who, PAUSE)
+            logger.warning("the task %s is not known here, but to %s: put back in 2 s", name, who)
             self.qos.increment_eventually()  # this worker may take another one meanwhile
-            self.timer.call_after(PAUSE, self.put_back, (message,))
+            self.timer.call_after(random.uniform(*PAUSE), self.put_back, (message,))
             return
         known = f"only {who} knows it, and did not take it within {PATIENCE} s" if who else "no worker knows it"
         logger.error("the task %s cannot be run: %s", name, known)

@@ -74,5 +74,7 @@ def test_recovery_is_the_time_until_what_was_cut_off_runs_again():
     assert recovery(2.0, 3.0, steps, broker_away=True) == pytest.approx(5.2)
     assert recovery(2.0, 2.1, steps[:3], broker_away=False) == pytest.approx(0.5)
     # and what an earlier fault cut off does not count
-    assert recovery(8.1, 8.1, steps, broker_away=False) == 0
+    assert recovery(8.1, 8.1, [*steps, step(8.6, "SUCCESS", "a", "2")], broker_away=False) == pytest.approx(0.5)
+    # and what never ran again is no small number
+    assert recovery(2.0, 3.0, steps[:-1], broker_away=False) == float("inf")
     assert timeline([2.0], steps) == ["·█······", " x"]

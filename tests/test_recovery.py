@@ -6,6 +6,9 @@ import time
 import pytest
 from parts import Api, given, until
 
+from classroom.local.cluster import ROOT
+from ledger import LEASE
+
 
 def running_on(cluster, api, task_id):
     """The worker process that runs the task, once it does."""
@@ -101,12 +104,73 @@ def test_two_that_recover_at_once_do_no_harm(start):
         task_id = api.submit(seconds=1)
         running_on(cluster, api, task_id).kill()
         until(lambda: "stopped answering" in api.status(task_id)["status"], 10, "the loss to show")
-    # When two processes look after them, each task is handed out once
-    handed_out = [cluster.ledger.step("overdue", "celery") for _ in range(2)]
-    assert [len(messages) for messages in handed_out] == [1, 0]
+    # When two processes look after them, while another worker is heard, each task is handed out once
+    step = cluster.ledger.step
+
+    def overdue():
+        step("alive", "other@lab", "{}", "")
+        return step("overdue", "celery"), step("overdue", "celery")
+
+    first, second = until(lambda: any(found := overdue()) and found, 10, "the task to be handed out")
+    assert (len(first), second) == (1, [])
     # and the one that got it dies before it queues it: the next one finds it in no queue
-    again = until(lambda: cluster.ledger.step("overdue", "celery"), 10, "the task to be handed out again")
+    again, _ = until(lambda: any(found := overdue()) and found, 10, "the task to be handed out again")
     assert json.loads(again[0])[0]["id"] == task_id
+
+
+def test_a_lost_message_is_found_behind_many_that_wait_elsewhere(start):
+    # Given many tasks in a queue that nobody listens to, and one in ours whose message is lost
+    cluster = start(workers=0)
+    step = cluster.ledger.step
+    for number in range(160):
+        step("submitted", f"other{number}", "noop", "", "", 1000, 0, "celery-other", "", f"message {number}")
+    step("submitted", "lost", "noop", "", "", 1000, 0, "celery", "", "the lost message")
+
+    def found():
+        step("alive", "other@lab", "{}", "")
+        queues = step("queues")
+        return "the lost message" in step("overdue", *(["celery"] if "celery" in queues else []))
+
+    until(found, 30, "the lost message to be found")
+
+
+def test_after_an_outage_everybody_gets_time_to_be_heard(start):
+    # Given a task whose lease ran out while nobody was heard, as when the broker was away
+    step = start(workers=0).ledger.step
+    step("alive", "worker@lab", "{}", "")
+    step("submitted", "long", "noop", "", "", 1000, 0, "celery", "", "the message")
+    assert step("started", "long", "noop", "worker@lab", "tag", "once") == 1
+    time.sleep(LEASE + 0.5)
+    # When another worker is back first, I expect it to find nothing overdue
+    step("alive", "other@lab", "{}", "")
+    assert step("overdue") == []
+    # and the first one to have kept its task
+    step("alive", "worker@lab", "{}", "", "long")
+    for _ in range(int(LEASE / 0.5) + 2):
+        step("alive", "worker@lab", "{}", "", "long")
+        time.sleep(0.5)
+        assert step("overdue") == []
+
+
+def test_a_worker_that_gets_its_own_message_again_does_not_run_it_beside_itself(start):
+    # Given a worker with two processes, one of which runs a task
+    cluster = start(workers=1, concurrency=2, env={"EXERCISE_FILE": str(ROOT / "classroom/drill/exercise.py")})
+    redis = cluster.ledger.redis
+    with Api(cluster.url) as api:
+        task_id = api.post("/drill", json={"seconds": 6}).json()["task_id"]
+        until(lambda: redis.hget("lab:drill:runs", task_id), what="it to run")
+        # When the worker's connections break, and the broker hands the message out again
+        redis.client_kill_filter(_type="normal", skipme=True)
+        assert api.ended(task_id)["attempt"] == 1
+        assert redis.hget("lab:drill:runs", task_id) == "1"
+
+
+def test_an_attempt_is_one_askings_own(start):
+    step = start(workers=0).ledger.step
+    step("submitted", "one", "noop", "", "", 1000, 0, "celery", "", "the message")
+    # A lost answer is asked for again; the same message brought a second time is refused
+    asked = [step("started", "one", "noop", "worker@lab", "tag", once) for once in ("first", "first", "second")]
+    assert asked == [1, 1, 0]
 
 
 def test_a_task_for_later_is_not_sent_again_before_its_time(start):

@@ -10,14 +10,20 @@ from flask import Blueprint, request
 bp = Blueprint("drill", __name__)
 
 
+# The mark that it is done and the effect, both or none: between two commands a worker can die.
+ONCE = """
+local first = redis.call('HSETNX', 'lab:drill:done', ARGV[1], 1) == 1
+if first then redis.call('HINCRBY', 'lab:drill:effects', ARGV[1], 1) end
+"""
+
+
 @shared_task(name="drill", bind=True)
 def drill(self, seconds):
     """Work for some seconds; count each run, and do what must happen once under a key: the task's id."""
     redis = self.app.ledger.redis
     redis.hincrby("lab:drill:runs", self.request.id, 1)
     time.sleep(seconds)
-    if redis.hsetnx("lab:drill:done", self.request.id, self.request.attempt):
-        redis.hincrby("lab:drill:effects", self.request.id, 1)
+    redis.eval(ONCE, 0, self.request.id)
 
 
 @shared_task(name="drill-poison")

@@ -54,7 +54,7 @@ def kill_web(cluster, dice):
 
 def poison(cluster, dice):
     """Send a task that kills every process that runs it."""
-    if cluster.post("/drill", {"poison": True}) is None:
+    if "task_id" not in (cluster.post("/drill", {"poison": True}) or {}):
         raise NotReady("the web server did not accept the poison")
 
 
@@ -116,12 +116,14 @@ def alive(processes):
     return [process for process in processes if process.alive]
 
 
-def lacking(fault):
+def lacking(fault, rabbitmq):
     """What this machine lacks for a fault, in words; empty where nothing."""
     if fault == "wrong-clock" and not shutil.which("faketime"):
         return "it needs the command faketime: sudo apt install faketime"
     if fault == "cut-link" and (not sys.platform.startswith("linux") or os.geteuid() != 0):
         return "it needs root on Linux, to make hosts of network namespaces: sudo ./lab drill cut-link"
+    if fault == "cut-link" and rabbitmq:
+        return "RabbitMQ lets its guest in from its own machine alone"
     return ""
 
 

@@ -5,13 +5,14 @@ import random
 import signal
 import statistics
 import sys
+from pathlib import Path
 
 from classroom.drill.faults import FAULTS, lacking
 from classroom.drill.run import run
 
 
 def drill(faults, everything, rounds, seed, file, rabbitmq=False):
-    """Run the faults; returns exit code 0 when nothing was lost and no keyed effect happened twice, else 1.
+    """Run the faults; returns exit code 0 when all that was accepted succeeded and had its effect once, else 1.
 
     What this machine lacks the parts for is left out of `everything`, and refused (2) when asked for by name.
     """
@@ -20,8 +21,8 @@ def drill(faults, everything, rounds, seed, file, rabbitmq=False):
         print(f"No such fault: {', '.join(unknown)}. There are: {', '.join(FAULTS)}", file=sys.stderr)
         return 2
     faults = list(FAULTS) if everything else list(faults) or ["kill-worker"]
-    for fault in [fault for fault in faults if lacking(fault)]:
-        print(f"{fault} cannot be done here: {lacking(fault)}", file=sys.stderr)
+    for fault in [fault for fault in faults if lacking(fault, rabbitmq)]:
+        print(f"{fault} cannot be done here: {lacking(fault, rabbitmq)}", file=sys.stderr)
         if not everything:
             return 2
         faults.remove(fault)
@@ -33,35 +34,40 @@ def drill(faults, everything, rounds, seed, file, rabbitmq=False):
         print(f"{fault}: {FAULTS[fault].__doc__}", flush=True)
         verdicts.append(run(fault, rounds, seed, rabbitmq=rabbitmq))
         print(words(verdicts[-1]), flush=True)
+        if file:
+            Path(file).write_text(json.dumps(verdicts, indent=2))
     if len(verdicts) > 1:
         print(table(verdicts))
-    if file:
-        with open(file, "w") as out:
-            json.dump(verdicts, out, indent=2)
-    return 1 if any(verdict["lost"] or verdict["keyed_effects_twice"] for verdict in verdicts) else 0
+    bad = "lost", "failed", "effects_missing", "keyed_effects_twice"
+    return 1 if any(verdict[key] for verdict in verdicts for key in bad) else 0
 
 
 def words(verdict):
     """A verdict in a few lines."""
     bars, marks = verdict["timeline"]
+    count = verdict.__getitem__
     return f"""
   {bars}   tasks finished each second
   {marks}
-  {verdict["accepted"]} accepted, {verdict["refused"]} refused, {verdict["finished"]} finished, {verdict["lost"]} lost
-  {verdict["run_more_than_once"]} run more than once, {verdict["keyed_effects_twice"]} keyed effects applied twice
-  seconds until the next task finished: {seconds(verdict["first_finished"])}; \
-until what was interrupted ran again: {seconds(verdict["recovery"])}
-  worst answer {verdict["worst_answer"]:.2f} s; {verdict["exits"]} processes ended
+  {count("accepted")} accepted, {count("refused")} refused
+  {count("finished")} finished, {count("lost")} lost, {count("failed")} failed
+  {count("run_more_than_once")} run more than once
+  {count("keyed_effects_twice")} keyed effects applied twice, {count("effects_missing")} not at all
+  seconds until the next task finished: {seconds(verdict["first_finished"])}
+  seconds until what was interrupted ran again: {seconds(verdict["recovery"])}
+  worst answer {verdict["worst_answer"]:.2f} s; {count("exits")} processes ended
   seed {verdict["seed"]}
 """
 
 
 def table(verdicts):
     """The verdicts as a table, in Markdown."""
-    lines = ["| Fault | Accepted | Refused | Lost | Twice run | Effect twice | First, s | Again, s | Answer, s |"]
-    lines += ["|---" + "|--:" * 8 + "|"]
+    lines = [
+        "| Fault | Accepted | Refused | Lost | Failed | Twice run | Effect twice | First, s | Again, s | Answer, s |"
+    ]
+    lines += ["|---" + "|--:" * 9 + "|"]
     for one in verdicts:
-        counts = "accepted", "refused", "lost", "run_more_than_once", "keyed_effects_twice"
+        counts = "accepted", "refused", "lost", "failed", "run_more_than_once", "keyed_effects_twice"
         times = (f"{statistics.median(one[key]):.1f} / {max(one[key]):.1f}" for key in ("first_finished", "recovery"))
         cells = [one["fault"], *(f"{one[key]:,}" for key in counts), *times, f"{one['worst_answer']:.2f}"]
         lines.append(f"| {' | '.join(cells)} |")

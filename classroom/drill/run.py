@@ -16,6 +16,7 @@ from classroom.local.supervise import Supervisor
 from ledger import TERMINAL
 
 PAUSE = 0.01  # seconds between two tasks that are sent
+INTERRUPTED = ("lost", "returned", "sent again")  # the steps of a task that a fault cut off
 BETWEEN = (2, 4)  # seconds before each fault, and after it
 
 
@@ -24,11 +25,18 @@ class Load:
 
     def __init__(self, cluster, dice):
         self.cluster, self.dice = cluster, dice
-        self.accepted, self.refused, self.worst = [], 0, 0.0
+        self.accepted, self.refused, self.worst, self.error = [], 0, 0.0, None
         self.over = threading.Event()
         self.thread = threading.Thread(target=self.run)
 
     def run(self):
+        """Send one task after another until it is over; remember what stopped it before."""
+        try:
+            self.send()
+        except Exception as error:
+            self.error = error
+
+    def send(self):
         """Send one task after another until it is over."""
         while not self.over.wait(PAUSE):
             began = time.monotonic()
@@ -46,6 +54,8 @@ class Load:
     def __exit__(self, *_):
         self.over.set()
         self.thread.join(30)
+        if self.error:  # a drill without load proves nothing
+            raise self.error
 
 
 def run(fault, rounds, seed, env=None, patience=60, rabbitmq=False):
@@ -112,41 +122,38 @@ def drain(cluster, accepted, patience):
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         with contextlib.suppress(RedisError):
-            if not unfinished(cluster, accepted):
+            if all(state in TERMINAL for state in states_of(cluster, accepted)):
                 return
         time.sleep(0.2)
 
 
-def unfinished(cluster, accepted):
-    """The accepted tasks that are in no terminal state."""
-    states = pipelined(cluster, accepted, lambda pipe, id: pipe.hget(f"lab:task:{id}", "state"))
-    return [id for id, state in zip(accepted, states, strict=True) if state not in TERMINAL]
-
-
-def pipelined(cluster, ids, ask):
-    """The answers to one question about each id, in one round trip."""
+def states_of(cluster, ids):
+    """The state of each task; None where there is no record."""
     pipe = cluster.ledger.redis.pipeline()
     for id in ids:
-        ask(pipe, id)
+        pipe.hget(f"lab:task:{id}", "state")
     return pipe.execute()
 
 
 def verdict(cluster, fault, seed, load, faults, ends, steps):
     """What became of every accepted task, from the ledger and from what the tasks themselves counted."""
     redis = cluster.ledger.redis
+    states = states_of(cluster, load.accepted)
     began = [start for start, _ in faults]
-    runs, effects = (list(map(int, redis.hvals(name))) for name in ("lab:drill:runs", "lab:drill:effects"))
+    runs = redis.hvals("lab:drill:runs")
+    effects = [int(count or 0) for count in redis.hmget("lab:drill:effects", load.accepted or ["none"])]
     done = [(at, step) for at, step in steps if step["step"] == "SUCCESS"]
-    lost = unfinished(cluster, load.accepted)
     return {
         "fault": fault,
         "seed": seed,
         "rounds": len(faults),
         "accepted": len(load.accepted),
         "refused": load.refused,
-        "finished": len(load.accepted) - len(lost),
-        "lost": len(lost),
-        "run_more_than_once": sum(count > 1 for count in runs),
+        "finished": sum(state in TERMINAL for state in states),
+        "lost": sum(state not in TERMINAL for state in states),
+        "failed": sum(state in TERMINAL and state != "SUCCESS" for state in states),
+        "effects_missing": sum(state == "SUCCESS" and not count for state, count in zip(states, effects, strict=False)),
+        "run_more_than_once": sum(int(count) > 1 for count in runs),
         "keyed_effects_twice": sum(count > 1 for count in effects),
         "worst_answer": round(load.worst, 2),
         "first_finished": [round(recovery(*times, done, fault in BROKER_AWAY), 1) for times in faults],
@@ -161,21 +168,24 @@ def recovery(fault, over, steps, broker_away):
 
     Where it interrupted none: until the next task finished.
     """
-    running, cut, again, done = {}, {}, [], []
+    running, queued, cut, again, done = {}, set(), {}, [], []
     for at, step in steps:
         id, attempt = step["id"], int(step["attempt"])
         if at <= fault:
             running.pop(id, None)
             if step["step"] == "started":
                 running[id] = attempt
-        elif step["step"] in ("lost", "returned") and running.get(id) == attempt:
+            (queued.add if step["step"] == "queued" else queued.discard)(id)
+        elif step["step"] in INTERRUPTED and (running.get(id) == attempt or id in queued):
             cut[id] = attempt
         elif step["step"] == "started" and cut.get(id, attempt) < attempt:
             again.append(at)
             del cut[id]
         elif step["step"] == "SUCCESS":
             done.append(at)
-    back = max(again) if again else next((at for at in done if not broker_away or at > over), fault)
+    if cut:
+        return float("inf")  # it never ran again
+    back = max(again) if again else next((at for at in done if not broker_away or at > over), float("inf"))
     return max(0.0, back - (over if broker_away else fault))
 
 

@@ -206,12 +206,13 @@ class LocalCluster:
     def ask(self, request):
         """The JSON answer to a request, or to a GET of a path."""
         try:
-            with NO_PROXY.open(self.url + request if isinstance(request, str) else request, timeout=5) as answer:
-                return json.load(answer)
-        except urllib.error.HTTPError as error:
-            with error:
-                return json.load(error)
-        except (OSError, ValueError, http.client.HTTPException):
+            try:
+                with NO_PROXY.open(self.url + request if isinstance(request, str) else request, timeout=5) as answer:
+                    return json.load(answer)
+            except urllib.error.HTTPError as error:
+                with error:
+                    return json.load(error)
+        except (OSError, ValueError, http.client.HTTPException):  # also of an error's body that was cut off
             return None
 
     def stop(self):
@@ -223,7 +224,7 @@ class LocalCluster:
         ]
         for processes, steps in groups:
             stop_all([process.process for process in processes if process.process], steps)
-        if self.rabbitmq and self.broker is not self.redis:
+        if isinstance(self.broker, RabbitMQ):
             self.broker.end()
 
     def make_worker(self, name):

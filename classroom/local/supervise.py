@@ -41,7 +41,7 @@ class Supervisor:
         lived = time.monotonic() - process.started_at
         if process in self.cluster.brokers:  # all others wait for it
             return 0 if lived > 2 else 1
-        self.ends[process] = 1 if lived > 10 else self.ends.get(process, 0) + 1
+        self.ends[process] = 1 if lived > 5 else self.ends.get(process, 0) + 1
         return min(30, 2 ** (self.ends[process] - 1))
 
 

@@ -21,7 +21,8 @@ control_socket_disable = True  # it would lie in the user's home
 
 
 def post_worker_init(worker):
-    """Tell the workers, in the background, which code they should run."""
+    """Say that this process answers, and tell the workers, in the background, which code they should run."""
+    worker.log.info("Ready to answer (pid: %s)", worker.pid)
     threading.Thread(target=announce, daemon=True).start()
 
 

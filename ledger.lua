@@ -162,9 +162,3 @@ function steps.withdrawn(id)
   end
   return 1
 end
-
--- An Idempotency-Key belongs to the first id and body that came with it.
-function steps.claimed(id, key, body)
-  redis.call('SET', 'lab:key:' .. key, body .. ' ' .. id, 'NX', 'EX', KEEP)
-  return redis.call('GET', 'lab:key:' .. key)
-end

@@ -81,6 +81,11 @@ class Ledger:
             return None
         return record | {"id": id, "now": seconds + micros / 1e6, "ahead": ahead, "lease": lease}
 
+    def claim(self, key, id, body):
+        """Give this Idempotency-Key to the first id and body that come with it; returns whose it is."""
+        ours = f"{body} {id}"
+        return (self.redis.set(f"lab:key:{key}", ours, nx=True, get=True, ex=KEEP) or ours).split()
+
     def workers(self):
         """Every worker that is alive: what it says of itself, the ids it runs, its `last_seen_s`."""
         workers, tasks = self.step("workers")

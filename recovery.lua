@@ -1,4 +1,5 @@
--- The steps of workers: who is alive, what each is told, and what nobody holds any more. Goes on where ledger.lua ends.
+-- The steps of workers, and of all tasks: who is alive, what each is told, what nobody holds any more.
+-- Goes on where ledger.lua ends.
 
 -- After an outage everybody gets the time of a lease to be heard again: else the living would be taken for dead.
 local function hear()
@@ -42,6 +43,18 @@ function steps.unknown(id)
   set_once(id, 'unknown', stamp(now))
   set(id, 'sent', stamp(now)) -- it is not lost
   return stamp(now - get(id, 'unknown'))
+end
+
+-- Cancel some of those that are 'waiting' or 'running'; answers how many these are.
+function steps.cancelled_all(where, most)
+  local count = 0
+  for _, id in ipairs(redis.call('ZRANGE', 'lab:' .. where, 0, most - 1)) do
+    if not get(id, 'cancelled') then
+      steps.cancelled(id)
+      count = count + 1
+    end
+  end
+  return count
 end
 
 -- The web server tells which code all should run.

@@ -10,7 +10,7 @@ import click
 import redis
 
 from classroom import client
-from classroom.address import LOCALHOST, broker_url, hidden, result_backend, running
+from classroom.address import LAB, LOCALHOST, broker_url, hidden, result_backend, running
 from classroom.local.cluster import ROOT
 from ledger import CLOCKS_APART, ORDERS, TERMINAL, Ledger
 
@@ -87,6 +87,16 @@ def join_line():
     if not running().get("join"):
         raise click.ClickException("The cluster in this folder is not for a class. Start it with ./lab up --class")
     click.echo(running()["join"])
+
+
+@lab.command(short_help="Print the teacher's token.")
+def token():
+    """Print the token that the teacher's actions over HTTP need: keep it off the projector."""
+    from classroom.local.credentials import Credentials
+
+    if not running():
+        raise click.ClickException("No cluster is running in this folder. Start one with ./lab up")
+    click.echo(Credentials(LAB).token)
 
 
 @lab.command(short_help="Tell how a task goes, or who works.")
@@ -207,6 +217,21 @@ def monitor(everything):
         raise click.ClickException(f"{hidden(url)} does not answer: {error}") from None
     except KeyboardInterrupt:
         pass
+
+
+@lab.command(short_help="Look for what is wrong, and say how to cure it.")
+@click.argument("address", metavar="[ADDRESS]", required=False)
+@click.option("--broker-port", type=click.IntRange(1, 65535), help="The broker's port there; else 6399, then 6379.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def doctor(address, broker_port, as_json):
+    """Look for what is wrong, and say how to cure it; exit code 0 when nothing is bad.
+
+    Checks this machine and the cluster of this folder; with ADDRESS, whether the teacher's machine
+    at 192.168.1.5, 192.168.1.5:5000 or http://192.168.1.5:5000 can be reached from here.
+    """
+    from classroom.doctor.report import doctor
+
+    sys.exit(doctor(address, broker_port, as_json))
 
 
 @lab.command(short_help="Break a private cluster, and see what is lost.")

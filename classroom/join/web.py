@@ -1,7 +1,5 @@
 """The addresses below /join: the script that lets a machine join, the code and the packages that it fetches."""
 
-import json
-import os
 import shlex
 import time
 from functools import cache
@@ -14,6 +12,7 @@ from flask import Blueprint, Response, request
 
 from classroom import code
 from classroom.join import bundle
+from classroom.local.credentials import class_of
 from classroom.web.problems import Problem
 from tasks import celery
 
@@ -25,15 +24,9 @@ exit 1
 """
 
 
-@cache
-def class_of():
-    """What `up --class` wrote down for us: the code, the worker's address of the broker, the teacher's token."""
-    return json.loads(Path(os.environ["LAB_CLASS"]).read_text())
-
-
 def install(app):
     """Serve these addresses, where there is a class to join."""
-    if os.environ.get("LAB_CLASS"):
+    if class_of().get("worker_url"):
         app.register_blueprint(bp)
 
 

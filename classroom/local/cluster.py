@@ -141,8 +141,8 @@ class LocalCluster:
         who = Credentials(self.folder)
         hosts = dict.fromkeys([head, *([self.address] if self.address else [])])
         config = broker.write_config(self.folder, hosts, port, who.users())
-        if self.address:
-            self.web_env["LAB_CLASS"] = who.write_class(who.url("worker", self.address, port))
+        worker_url = who.url("worker", self.address, port) if self.address else None
+        self.web_env["LAB_CLASS"] = who.write_class(worker_url)
         self.broker_port = port
         self.redis_urls = {role: who.url(role, head, port) for role in ROLES}
         self.broker_url = self.redis_urls["admin"]
@@ -191,8 +191,13 @@ class LocalCluster:
         worker.wait_ready(lambda: worker.said(" ready."))
 
     def wait_web(self):
-        """Wait until the web server answers."""
-        self.web.wait_ready(lambda: self.get("/healthz") is not None)
+        """Wait until all processes of the web server answer."""
+        self.web.wait_ready(
+            lambda: (
+                self.web.said("Ready to answer", times=len(self.web.process.children()))
+                and self.get("/healthz") is not None
+            )
+        )
 
     def get(self, path):
         """The JSON answer to a GET, also to one that is an error; None where nothing answers."""

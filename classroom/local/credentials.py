@@ -3,6 +3,8 @@
 import json
 import os
 import secrets
+from functools import cache
+from pathlib import Path
 
 ROLES = ("admin", "web", "worker")
 CODE_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # none that is read as another
@@ -57,7 +59,10 @@ class Credentials:
         return f"redis://{role}:{self.words[role]}@{host}:{port}/0"
 
     def write_class(self, worker_url):
-        """Write what the web server needs to let others join into class.json; returns the file's path."""
+        """Write what the web server needs to know of the class into class.json; returns the file's path.
+
+        Without a `worker_url` nobody may join.
+        """
         file = self.file.with_name("class.json")
         with open(os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as out:
             json.dump({"code": self.code, "token": self.token, "worker_url": worker_url}, out)
@@ -68,6 +73,16 @@ class Credentials:
         lines = ["user default off resetpass resetkeys resetchannels -@all"]
         lines += [f"user {role} on >{self.words[role]} {RIGHTS[role]}" for role in ROLES]
         return "\n".join(lines)
+
+
+@cache
+def class_of():
+    """What the web server was told of its class: code, token, the worker's address of the broker; {} where nothing.
+
+    LAB_CLASS names the file.
+    """
+    file = os.environ.get("LAB_CLASS")
+    return json.loads(Path(file).read_text()) if file else {}
 
 
 def new_code():

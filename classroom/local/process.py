@@ -67,11 +67,11 @@ class Process:
             tail = log.read().decode(errors="replace").splitlines()[-lines:]
         return f"The end of {self.log}:\n" + "\n".join(f"  {line}" for line in tail)
 
-    def said(self, words):
-        """Whether the process wrote these words since its start."""
+    def said(self, words, times=1):
+        """Whether the process wrote these words so many times since its start."""
         with open(self.log, "rb") as log:
             log.seek(self.began)
-            return words.encode() in log.read()
+            return log.read().count(words.encode()) >= max(1, times)
 
     @property
     def alive(self):

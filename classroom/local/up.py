@@ -19,6 +19,7 @@ from classroom.local.cluster import NO_PROXY, ROOT, STOP_BROKER, STOP_WEB, STOP_
 from classroom.local.credentials import Credentials
 from classroom.local.follow import Follower
 from classroom.local.process import NotReady, stop_all
+from classroom.local.reload import Reloader
 from classroom.local.supervise import Supervisor
 
 TRY = "curl -X POST {url}/longtask -H 'Content-Type: application/json' -d '{{\"x\": 10}}'"
@@ -198,7 +199,7 @@ def note(cluster):
 def watch(cluster, quiet):
     """Show each process's log lines, and start again what died, until somebody says stop."""
     followers = {process.name: Follower(process.log) for process in cluster.processes}
-    supervisor = Supervisor(cluster)
+    supervisor, reloader = Supervisor(cluster), Reloader(cluster)
     while True:
         for name, follower in followers.items():
             for line in follower.lines():
@@ -207,6 +208,8 @@ def watch(cluster, quiet):
         for sentence in supervisor.look():
             say(sentence)
             note(cluster)
+        for sentence in reloader.look():
+            say(sentence)
         time.sleep(0.1)
 
 

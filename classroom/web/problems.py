@@ -16,15 +16,18 @@ CURL = "curl -X POST {url} -H 'Content-Type: application/json' -d '{{}}'"
 class Problem(HTTPException):
     """An answer that is an error: `detail` says it in a sentence, `extra` names field and expectation."""
 
-    def __init__(self, code, detail, retry_after=None, **extra):
+    def __init__(self, code, detail, retry_after=None, bearer=False, **extra):
         super().__init__(description=detail)
         self.code = code
         self.retry_after = retry_after
+        self.bearer = bearer
         self.extra = extra
 
     def get_headers(self, *args):
-        """The usual headers, and when to try again."""
-        return [*super().get_headers(*args), *([("Retry-After", str(self.retry_after))] if self.retry_after else [])]
+        """The usual headers, and when to try again, or with what."""
+        more = [("Retry-After", str(self.retry_after))] if self.retry_after else []
+        more += [("WWW-Authenticate", "Bearer")] if self.bearer else []
+        return [*super().get_headers(*args), *more]
 
 
 def install(app):

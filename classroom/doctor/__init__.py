@@ -1,0 +1,1 @@
+"""./lab doctor: looks for what usually keeps a class from working, and says how to cure it."""

@@ -1,0 +1,67 @@
+"""Notices that a file of ours was saved, and lets the running cluster use it."""
+
+import signal
+import subprocess
+import sys
+import time
+
+from classroom.local.cluster import ROOT
+
+PATTERNS = ("*.py", "*.lua", "classroom/**/*.py", "exercises/*/exercise.py")
+LOOK = 1  # seconds between two looks; looking works on every file system, which being told does not
+
+
+class Reloader:
+    """Compares the files with those of its last look; to be asked often what there is to say."""
+
+    def __init__(self, cluster):
+        self.cluster = cluster
+        self.used = self.seen = stamps()
+        self.next_look = 0
+
+    def look(self):
+        """Reload the web server when files were saved and can be used; returns a sentence for each thing to say.
+
+        The workers follow by themselves: the new web server tells them which code it runs.
+        """
+        if time.monotonic() < self.next_look:
+            return []
+        self.next_look = time.monotonic() + LOOK
+        before, self.seen = self.seen, stamps()
+        if self.seen == self.used or self.seen != before:  # nothing new, or somebody is saving just now
+            return []
+        changed = sorted({str(path.relative_to(ROOT)) for path, _ in set(self.seen.items()) ^ set(self.used.items())})
+        self.used = self.seen
+        trouble = self.trouble()
+        if trouble:
+            return [f"{', '.join(changed)} changed, but cannot be used:", trouble, "Everything goes on as before."]
+        if self.cluster.web.alive:
+            self.cluster.web.process.send_signal(signal.SIGHUP)
+        else:
+            self.cluster.web.start()
+        return [f"{', '.join(changed)} changed: the web server and the workers take it over."]
+
+    def trouble(self):
+        """What Python says when it cannot import the app; nothing when it can."""
+        done = subprocess.run(
+            [sys.executable, "-c", "import app"],
+            cwd=ROOT,
+            env=self.cluster.web_env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        return done.returncode and "\n".join(f"  {line}" for line in done.stderr.strip().splitlines()[-4:])
+
+
+def stamps():
+    """When each file was saved: path -> time and size."""
+    found = {}
+    for pattern in PATTERNS:
+        for path in ROOT.glob(pattern):
+            try:
+                about = path.stat()
+            except OSError:  # it is being replaced
+                continue
+            found[path] = about.st_mtime_ns, about.st_size
+    return found

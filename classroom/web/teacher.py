@@ -1,0 +1,54 @@
+"""The teacher's actions over HTTP: each needs the token that ./lab token prints."""
+
+from secrets import compare_digest
+
+from flask import Blueprint, request
+
+from classroom.local.credentials import class_of
+from classroom.web.problems import Problem
+from ledger import ORDERS
+from tasks import celery
+
+bp = Blueprint("teacher", __name__, url_prefix="/teacher")
+AT_ONCE = 500  # tasks that one step cancels: the broker does nothing else meanwhile
+
+
+@bp.before_request
+def ask_for_token():
+    """Refuse whoever does not send the token: 401."""
+    token = class_of().get("token", "")
+    given = request.headers.get("Authorization", "")
+    if not token or not compare_digest(given.encode(), f"Bearer {token}".encode()):
+        raise Problem(401, 'This needs the teacher\'s token: -H "Authorization: Bearer $(./lab token)".', bearer=True)
+
+
+@bp.post("/cancel")
+def cancel_all():
+    """Cancel every task: at once what waits, at its next step what runs."""
+    return {"cancelled": cancelled("running") + cancelled("waiting")}, 202
+
+
+@bp.post("/purge")
+def purge():
+    """Cancel every task that waits, and empty the queue."""
+    count = cancelled("waiting")
+    celery.control.purge()
+    return {"cancelled": count}, 202
+
+
+def cancelled(where):
+    """Cancel all that is waiting, or running; returns how many those are."""
+    total = 0
+    while count := celery.ledger.step("cancelled_all", where, AT_ONCE):
+        total += count
+    return total
+
+
+@bp.post("/workers/<name>/<order>")
+def tell(name, order):
+    """Tell a worker to pause, run, reload or stop."""
+    if order not in ORDERS:
+        raise Problem(422, f"A worker can be told: {', '.join(ORDERS)}.", field="order", expected=" or ".join(ORDERS))
+    if not celery.ledger.step("told", name, order):
+        raise Problem(404, f"There is no worker {name[:100]}: GET /workers lists those that there are.")
+    return {"worker": name, "told": order}, 202

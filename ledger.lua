@@ -153,7 +153,7 @@ function steps.cancelled(id)
   return 'cancelled'
 end
 
--- Publishing failed: the task is not accepted.
+-- The task cannot be sent: it is not accepted.
 function steps.withdrawn(id)
   if get(id, 'state') == 'PENDING' and get(id, 'attempt') == '0' then
     log_step(id, 'withdrawn')

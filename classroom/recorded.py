@@ -16,14 +16,17 @@ from celery import states
 from celery.app.amqp import AMQP, task_message
 from celery.backends.redis import RedisBackend, ResultConsumer
 from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded, TimeLimitExceeded
+from celery.utils.log import get_logger
 from celery.worker import request
 from kombu import Connection, Consumer
-from kombu.exceptions import EncodeError
+from kombu.exceptions import EncodeError, LimitExceeded, OperationalError
 from kombu.utils import json as kombu_json
-from redis.exceptions import NoPermissionError, OutOfMemoryError
+from redis.exceptions import NoPermissionError, OutOfMemoryError, RedisError
 
 from ledger import TERMINAL, Ledger
 
+BROKER_AWAY = OperationalError, LimitExceeded, RedisError, OSError
+logger = get_logger(__name__)
 PRIORITY = " priority "  # between a queue's name and the priority: each is first in, first out by itself
 
 
@@ -71,8 +74,9 @@ class QuickConnection(Connection):
 
     @property
     def connection_errors(self):
-        """What a worker survives by connecting anew: a broker with its memory full, too."""
-        return (*super().connection_errors, OutOfMemoryError)
+        """What a worker survives by connecting anew: a full broker, too, and in the queue what is no message."""
+        no_message = json.JSONDecodeError, KeyError, TypeError, AttributeError
+        return (*super().connection_errors, OutOfMemoryError, *no_message)
 
     def ensure_connection(self, *args, **options):
         """Connect, and try again until it works, or as often as is asked for."""
@@ -120,8 +124,14 @@ class RecordedAMQP(AMQP):
         try:
             return self.publish(producer, name, message, **options)
         except Exception as error:
+            refused = isinstance(error.__cause__, NoPermissionError)
+            if (
+                isinstance(error, BROKER_AWAY) and not refused
+            ):  # recorded is accepted: it is sent when the broker is back
+                logger.warning("task %s is recorded, but not sent yet: %s", task_id, error)
+                return None
             ledger.step("withdrawn", task_id)
-            if isinstance(error.__cause__, NoPermissionError):
+            if refused:
                 raise ValueError(f"queue {queue!r} is not allowed: choose a name like 'celery-{queue}'") from error
             raise
 

@@ -140,3 +140,20 @@ def test_a_port_that_is_free_is_found():
     with socket.create_server(("127.0.0.1", port)):
         assert not ports.is_free(port)
         assert ports.first_free(port) > port
+
+
+def test_what_is_recorded_is_accepted_though_it_could_not_be_sent(start):
+    # Given a broker beside the ledger's Redis, and the broker dies
+    broker = start(workers=0)
+    ledger = start(workers=0)
+    cluster = start(workers=1, broker_url=broker.broker_url, results=ledger.broker_url)
+    with Api(cluster.url) as api:
+        assert api.ended(api.submit())["result"] == 20
+        broker.broker.kill()
+        before = time.monotonic()
+        task_id = api.submit(x=4)
+        print(f"accepted after {time.monotonic() - before:.2f} s")
+        assert api.status(task_id)["state"] == "PENDING"
+        # When the broker is back, I expect the task to be sent and run
+        broker.broker.start()
+        assert until(lambda: api.ended(task_id), 40, "the task to end")["result"] == 8

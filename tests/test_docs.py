@@ -12,7 +12,7 @@ from test_up import Terminal
 from classroom.local.cluster import ROOT
 
 READMES = ["README.md", "README.pt-BR.md"]
-DOCS = ("how-it-works", "http-api", "reliability")
+DOCS = ("how-it-works", "http-api", "reliability", "security")
 KEPT_OUT = {"README.md", "README.pt-BR.md", "pyproject.toml"}  # shown by being there
 
 

@@ -163,6 +163,18 @@ def test_a_sound_cluster_has_a_line_for_each_check_and_no_secret_in_it(terminal,
     assert not any(password in "\n".join(lines) for password in passwords)
 
 
+def test_a_cluster_that_is_just_being_started_is_waited_for(terminal, examine, tmp_path):
+    # Given a web server that takes its time
+    (tmp_path / "slow.py").write_text("import time\n\ntime.sleep(4)\n")
+    slow = {"EXERCISE_FILE": str(tmp_path / "slow.py"), "GUNICORN_CMD_ARGS": "--preload"}
+    terminal.up("--workers", "0", ready=False, **slow)
+    until((terminal.lab / "cluster.json").exists, what="the broker")
+    found = examine(LAB_DIR=str(terminal.lab))
+    assert list(found)[-1] == "cluster" and says(found["cluster"], "note", "just being started", "look again")
+    until(lambda: "Stop it:" in terminal.said(), 60, "the banner")
+    assert examine(LAB_DIR=str(terminal.lab))["web"]["outcome"] == "ok"
+
+
 def test_a_class_that_nobody_can_reach_is_found(network, terminal, examine):
     # Given a class without workers: where it is reachable, only that is said
     terminal.up("--workers", "0", "--class", "--address", network.address)
@@ -255,10 +267,11 @@ def test_from_another_machine_the_head_is_reached_refuses_or_is_silent(network, 
     assert trouble(found) == {"web": "bad", "broker": "bad"}
 
 
-def test_a_redis_in_protected_mode_and_a_wrong_password_are_found(network, examine, run):
-    head = network.add("head")
+@pytest.mark.parametrize("server", ["valkey", pytest.param("redis-server", marks=pytest.mark.slow)])
+def test_a_redis_in_protected_mode_and_a_wrong_password_are_found(network, examine, run, server):
+    head, server = network.add("head"), find_server() if server == "valkey" else need(server, server)
     redis = ("--bind", "0.0.0.0", "--save", "", "--dir", "/tmp")
-    protected = run(find_server(), "--port", 6379, *redis, host=head)
+    protected = run(server, "--port", 6379, *redis, host=head)
     url = f"redis://{head.address}:6379/0"
     until(lambda: "refuses" not in (found := examine(head.address)["broker"])["detail"] and found, what="the broker")
     # By its address alone, and as the broker that the environment names
@@ -266,7 +279,7 @@ def test_a_redis_in_protected_mode_and_a_wrong_password_are_found(network, exami
         assert says(found["broker"], "bad", f"{head.address}:6379", "protected mode", "requirepass")
     protected.kill()
     # With a password it lets in who has it
-    run(find_server(), "--port", 6379, *redis, "--requirepass", "s3cret", host=head)
+    run(server, "--port", 6379, *redis, "--requirepass", "s3cret", host=head)
     known = f"redis://:s3cret@{head.address}:6379/0"
     until(lambda: answers(known), what="the broker")
     found = examine(BROKER_URL=known)
@@ -302,7 +315,10 @@ def test_a_name_that_nobody_knows_and_a_silent_name_server_are_found(network, ex
         assert silent.recv(500), "it was asked"
 
 
-def test_what_is_no_address_is_refused_with_an_example():
+def test_what_is_no_address_is_refused_with_an_example(examine):
+    for words in ("192.168.1.5:6379", "redis://192.168.1.5:port/0", "redis:///0", ":s3cret@192.168.1.5"):
+        found = examine(BROKER_URL=words)
+        assert says(found["broker"], "bad", "no address", "redis://192.168.1.5:6379/0") and "s3cret" not in str(found)
     for words in ("http://", "192.168.1.5:port", "ftp://192.168.1.5", "a b:c"):
         done = subprocess.run([ROOT / "lab", "doctor", words], capture_output=True, text=True, timeout=20)
         assert done.returncode == 2 and "192.168.1.5:5000" in done.stderr and not done.stdout, words
@@ -366,7 +382,7 @@ def test_tasks_that_no_worker_takes_are_found(start, examine):
         assert says(examine(**both)["workers"], "bad", "No worker is listening", "./lab worker")
         # When there is one, that listens to another queue
         worker = cluster.make_worker("deaf")
-        worker.argv += ["-Q", "other"]
+        worker.argv += ["-Q", "celery-other"]
         cluster.workers.append(worker.start())
         cluster.wait_worker(worker)
         (seen,) = until(lambda: api.get("/workers").json()["workers"], what="the worker to be seen")
@@ -402,3 +418,15 @@ def test_a_task_that_the_free_worker_does_not_know_is_found(start, examine):
         both = {"BROKER_URL": cluster.broker_url, "LAB_URL": cluster.url}
         found = until(lambda: "queue" in trouble(found := examine(**both)) and found, 30, "the trouble")
         assert says(found["queue"], "bad", "No free worker knows the task printing", "./lab tell strange reload")
+
+
+@pytest.mark.slow
+def test_a_long_queue_before_busy_workers_is_no_trouble(start, examine):
+    cluster = start(workers=2)
+    with Api(cluster.url) as api:
+        for _ in range(80):
+            api.submit(seconds=0.5)
+        time.sleep(11)
+        for _ in range(5):
+            assert cluster.ledger.redis.zcard("lab:waiting"), "there is a queue"
+            assert trouble(examine(BROKER_URL=cluster.broker_url, LAB_URL=cluster.url)) == {}

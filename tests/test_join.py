@@ -1,6 +1,7 @@
 """Any machine joins with one line: hosts with nothing but Python, curl and a link to the head, and no way out."""
 
 import subprocess
+import time
 from urllib.request import urlopen
 
 import pytest
@@ -135,3 +136,23 @@ def test_half_a_download_runs_nothing(lab, tmp_path):
         )
         assert done.stdout == b"", length
     assert list(home.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_twenty_machines_join_at_once(lab):
+    began = time.monotonic()
+    for number in range(20):
+        lab.join(f"pc{number}")
+    with Api(lab.cluster.url) as api:
+
+        def hosts():
+            return {one["host"] for one in api.get("/workers").json().get("workers", [])}
+
+        until(lambda: len(hosts()) == 20, 300, "all to join")
+        print(f"20 machines joined within {time.monotonic() - began:.0f} s")
+        # and all of them to work
+        tasks = [api.submit(x=x, seconds=1) for x in range(40)]
+        ended = [api.ended(task_id) for task_id in tasks]
+        assert [one["result"] for one in ended] == [2 * x for x in range(40)]
+        assert len({one["worker"] for one in ended}) > 10

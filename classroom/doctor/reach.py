@@ -9,14 +9,13 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 from classroom import client
-from classroom.address import hidden
-from classroom.doctor.findings import bad, note, ok
+from classroom.doctor.findings import bad, ok
 from classroom.local.cluster import NO_PROXY
 
 PATIENCE = 2  # seconds
 OUR_PORT, REDIS_PORT = 6399, 6379
 GREETINGS = {"redis": b"PING\r\n", "amqp": b"AMQP\0\0\x09\x01"}  # what makes such a broker say something
-PORTS = {"redis": REDIS_PORT, "rediss": REDIS_PORT, "amqp": 5672, "amqps": 5671}
+PORTS = {"redis": REDIS_PORT, "rediss": REDIS_PORT, "amqp": 5672, "pyamqp": 5672, "amqps": 5671}
 REFUSED = "Is it the right address, does ./lab up run there, and is this machine on the same network?"
 SILENT = "Are both on the same network, and does the firewall there let the port in? Some Wi-Fi keeps devices apart."
 STRANGER = "Name the right port: the first lines of ./lab up say it."
@@ -97,10 +96,14 @@ def broker(urls):
 
 def broker_at(url):
     """Whether the broker at this address answers, and what it says."""
-    parts = urlsplit(url)
-    if parts.scheme not in PORTS or not parts.hostname:
-        return note("broker", f"How to reach {hidden(url)} is not known here.", "Ask it with its own tools.")
-    port = parts.port or PORTS[parts.scheme]
+    try:
+        parts = urlsplit(url)
+        port = parts.port or PORTS.get(parts.scheme)
+    except ValueError:
+        parts = port = None
+    if not port or not parts.hostname:
+        cure = "One would be BROKER_URL=redis://192.168.1.5:6379/0"
+        return bad("broker", "BROKER_URL is no address of a Redis or RabbitMQ.", cure)
     where = f"{parts.hostname}:{port}"
     address = resolved(parts.hostname)
     if not address:

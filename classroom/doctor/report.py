@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from classroom.address import LAB, broker_url, hidden, named, result_backend, running
+from classroom.address import LAB, broker_url, named, result_backend, running
 from classroom.doctor import addresses, cluster, here, reach
 from classroom.doctor.findings import bad, note, ok
 
@@ -66,6 +66,8 @@ def this_folder():
     url = (os.environ.get("LAB_URL") or up.get("url", "")).rstrip("/")
     answers = web_answers = results = None
     yield whereabouts(up, broker)
+    if starting(up):
+        return
     if up or broker:
         finding = reach.broker([broker_url()])
         yield finding
@@ -87,10 +89,17 @@ def this_folder():
         yield cluster.queue(results)
 
 
+def starting(up):
+    """Whether the cluster of this folder is just being started, and has no web server yet."""
+    return up.get("url", "").endswith(":None")
+
+
 def whereabouts(up, broker):
     """Which cluster is meant."""
+    if starting(up):
+        return note("cluster", "The one in this folder is just being started.", "Wait for its lines, and look again.")
     if broker:
-        return ok("cluster", f"the environment names the broker {hidden(broker)}")
+        return ok("cluster", "the environment names the broker")
     if up:
         return ok("cluster", f"{up['url']} runs in this folder")
     if (LAB / "cluster.json").exists():

@@ -102,6 +102,17 @@ def cut_link(cluster, dice):
     host.restore()
 
 
+def old_code(cluster, dice):
+    """Start a worker again with code that does not know the task, for 5 s."""
+    worker = dice.choice(alive(cluster.workers))
+    env = worker.env
+    worker.env = {key: value for key, value in env.items() if key != "EXERCISE_FILE"}
+    worker.restart()
+    time.sleep(5)
+    worker.env = env
+    worker.restart()
+
+
 def wait_for_broker(cluster, patience=60):
     """Wait until the supervisor has started the broker again, and it answers."""
     deadline = time.monotonic() + patience
@@ -144,5 +155,6 @@ FAULTS = {
         late_broker,
         wrong_clock,
         cut_link,
+        old_code,
     )
 }

@@ -34,6 +34,8 @@ def choose(wanted, ask):
             raise NoAddress(
                 f"This machine has no address {wanted}. It has: {', '.join(found()) or 'none but its own'}."
             )
+        if wanted.startswith("127."):
+            raise NoAddress(f"Nobody else can reach {wanted}. This machine has: {', '.join(found()) or 'no other'}.")
         if wanted.startswith("10.0.2."):
             raise NoAddress(f"Nobody can reach {wanted}, VirtualBox's NAT: give the VM a bridged or host-only network.")
         return wanted

@@ -6,7 +6,7 @@ Start a worker with:  celery -A tasks worker --loglevel=info
 import math
 import time
 
-from classroom import exercises, heartbeat  # noqa: F401 - heartbeat's signal handlers tell that a worker is alive
+from classroom import exercises, worker  # noqa: F401 - worker has the signal handlers that prepare a worker
 from classroom.address import broker_url, result_backend
 from classroom.environment import whole
 from classroom.recorded import RecordedCelery

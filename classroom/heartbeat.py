@@ -1,16 +1,11 @@
-"""A worker's life, told by its heartbeats: a name of its own, a key that expires when it dies."""
+"""A worker's life, told by its heartbeats: a key that expires when it dies."""
 
 import json
-import os
-import secrets
 import socket
-import sys
 import threading
 import time
 from contextlib import suppress
 
-import click
-from celery.signals import heartbeat_sent, worker_init, worker_ready, worker_shutdown, worker_shutting_down
 from celery.utils.log import get_logger
 from celery.worker.state import active_requests
 from redis import RedisError
@@ -21,33 +16,6 @@ from ledger import CLOCKS_APART, Ledger
 
 BEAT = 1.5  # seconds
 logger = get_logger(__name__)
-
-
-@worker_init.connect
-def prepare(sender, **_):
-    """Make this process a worker of the cluster: patient, with a name of its own, line by line."""
-    if sender.options.get("without_heartbeat"):
-        sys.exit("A worker's life is told by its heartbeats: start it again without --without-heartbeat.")
-    if "solo" in str(sender.pool_cls):
-        sys.exit("The solo pool sends no heartbeats while a task runs: start again with --pool=prefork.")
-    if not named_by_hand():
-        sender.hostname = os.environ.pop("LAB_NAME", "") or f"worker-{secrets.token_hex(2)}@{socket.gethostname()}"
-    # Gossip and mingle listen to all other workers: the more workers, the more each has to do.
-    sender.options.update(heartbeat_interval=BEAT, without_gossip=True, without_mingle=True)
-    sys.stdout.reconfigure(line_buffering=True)
-    sender.app.conf.update(sender.app.patient)
-    sender.app.ledger = Ledger(sender.app.results, patient=True)
-    heart = Heartbeat(sender)
-    heartbeat_sent.connect(heart.beat, weak=False)
-    worker_ready.connect(heart.look_after, weak=False)
-    worker_shutting_down.connect(heart.go_on, weak=False)
-    worker_shutdown.connect(heart.stop, weak=False)
-
-
-def named_by_hand():
-    """Whether the worker's name was given with -n."""
-    context = click.get_current_context(silent=True)
-    return context and context.get_parameter_source("hostname") != click.core.ParameterSource.DEFAULT
 
 
 class Heartbeat:

@@ -65,6 +65,15 @@ print(chord((tasks.longtask.s(n, 0) for n in range(5)), tasks.longtask.si(21, 0)
     assert done.stdout.strip() == "42", done.stderr
 
 
+def test_a_worker_for_a_queue_that_is_not_allowed_stops_with_a_sentence(cluster):
+    done = subprocess.run(
+        [sys.executable, "-m", "celery", "-A", "tasks", "worker", "-Q", "gpu"],
+        cwd=ROOT, env=cluster.worker_env, capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "The queue 'gpu' is not allowed on this broker: choose a name like 'celery-gpu'." in done.stderr
+
+
 def test_a_queue_with_a_name_that_is_not_allowed_is_a_sentence_and_leaves_nothing(start):
     cluster = start(workers=0, env=given("odd"))
     with Api(cluster.url) as api:

@@ -53,9 +53,11 @@ def kill_web(cluster, dice):
 
 
 def poison(cluster, dice):
-    """Send a task that kills every process that runs it."""
-    if "task_id" not in (cluster.post("/drill", {"poison": True}) or {}):
+    """Send a task that kills every process that runs it; returns its id."""
+    answer = cluster.post("/drill", {"poison": True}) or {}
+    if "task_id" not in answer:
         raise NotReady("the web server did not accept the poison")
+    return answer["task_id"]
 
 
 def broker_full(cluster, dice):

@@ -38,7 +38,7 @@ def drill(faults, everything, rounds, seed, file, rabbitmq=False):
             Path(file).write_text(json.dumps(verdicts, indent=2))
     if len(verdicts) > 1:
         print(table(verdicts))
-    bad = "lost", "failed", "effects_missing", "keyed_effects_twice"
+    bad = "lost", "failed", "effects_missing", "keyed_effects_twice", "poison_at_large"
     return 1 if any(verdict[key] for verdict in verdicts for key in bad) else 0
 
 

@@ -72,18 +72,21 @@ def run(fault, rounds, seed, env=None, patience=60, rabbitmq=False):
             stack.enter_context(cluster)
             ends = stack.enter_context(supervised(cluster))
             load = stack.enter_context(Load(cluster, dice))
-            faults, steps = [], {}
+            faults, poison, steps = [], [], {}
             for _ in range(rounds):
                 time.sleep(dice.uniform(*BETWEEN))
                 began = broker_time(cluster)
-                FAULTS[fault](cluster, dice)
+                poisoned = FAULTS[fault](cluster, dice)
                 faults.append((began, broker_time(cluster)))
+                poison += [poisoned] if poisoned else []
                 time.sleep(dice.uniform(*BETWEEN))
                 read(cluster, steps)
             load.__exit__()
-            drain(cluster, load.accepted, patience)
+            drain(cluster, load.accepted + poison, patience)
             read(cluster, steps)
-            return verdict(cluster, fault, seed, load, faults, ends, list(steps.values()))
+            counted = verdict(cluster, fault, seed, load, faults, ends, list(steps.values()))
+            counted["poison_at_large"] = sum(state != "FAILURE" for state in states_of(cluster, poison))
+            return counted
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import pytest
 from parts import need
 
 PROJECT = Path(__file__).parent.parent
-SCRIPTS = sorted(PROJECT.glob("provision/*.sh"))
+SCRIPTS = sorted([*PROJECT.glob("provision/*.sh"), PROJECT / "classroom/join/join.sh"])
 UNITS = sorted(PROJECT.glob("provision/*.service"))
 
 
@@ -68,6 +68,11 @@ def test_vagrant_accepts_the_vagrantfile(vagrant):
 def test_there_are_as_many_workers_as_asked_for(vagrant):
     rows = [line.split() for line in vagrant("status", WORKERS="5").stdout.splitlines() if "not created" in line]
     assert [row[0] for row in rows] == ["broker", "worker1", "worker2", "worker3", "worker4", "worker5"]
+
+
+def test_the_number_of_workers_is_kept(vagrant):
+    vagrant("status", WORKERS="4")
+    assert vagrant("status").stdout.count("not created") == 5
 
 
 @pytest.mark.parametrize("workers", ["abc", "0", "-1"])

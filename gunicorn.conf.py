@@ -1,15 +1,11 @@
 """gunicorn's settings: `gunicorn app:app` reads this file by itself."""
 
+import sys
 import threading
 import time
 from contextlib import suppress
 
-from redis import RedisError
-
-from classroom.address import result_backend
-from classroom.code import fingerprint
 from classroom.environment import whole
-from ledger import Ledger
 
 worker_class = "gthread"
 workers = whole("WEB_PROCESSES", 2)
@@ -28,6 +24,12 @@ def post_worker_init(worker):
 
 def announce():
     """Write this code's fingerprint into the ledger, as soon as the broker is there."""
+    from redis import RedisError
+
+    from classroom.address import result_backend
+    from classroom.code import fingerprint
+    from ledger import Ledger
+
     while True:
         with suppress(RedisError):
             return Ledger(result_backend()).step("code", fingerprint())
@@ -36,4 +38,16 @@ def announce():
 
 def on_starting(server):
     """Stop with a sentence, once, where no Redis is named for the results."""
+    from classroom.address import result_backend
+
     result_backend()
+    forget()
+
+
+def forget():
+    """Forget our modules: children would have them from gunicorn's own process, as they were before a reload."""
+    for name in [name for name in sys.modules if name.split(".")[0] in ("classroom", "ledger")]:
+        del sys.modules[name]
+
+
+forget()

@@ -73,6 +73,8 @@ def worker(concurrency, name, join, code):
             raise click.UsageError("--join needs --code, and --code needs --join: the teacher's join line has both.")
         client.join(join, code, ["--concurrency", str(concurrency), *(["--name", name] if name else [])])
     warn_of_localhost()
+    if broker_url() == running().get("broker_url") and running().get("worker_url"):
+        os.environ["CELERY_BROKER_URL"] = running()["worker_url"]  # with a worker's rights
     command = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "--loglevel", "INFO"]
     command += ["--concurrency", str(concurrency), *(["-n", f"{name}@%h"] if name else [])]
     os.chdir(ROOT)

@@ -2,7 +2,6 @@
 
 import atexit
 import os
-import shlex
 import sys
 from contextlib import suppress
 
@@ -72,7 +71,7 @@ class Control:
         worker_shutting_down.send(self.worker.hostname, sig=how, how="Warm", exitcode=state.should_stop)
         if how == "reload":
             os.environ["LAB_NAME"] = self.worker.hostname
-            start = shlex.split(os.environ.get("LAB_START", "")) or [sys.executable, *sys.orig_argv[1:]]
+            start = [os.environ["LAB_START"]] if "LAB_START" in os.environ else [sys.executable, *sys.orig_argv[1:]]
             atexit.register(os.execvp, start[0], start)
 
     def stay_away(self, sig, **_):

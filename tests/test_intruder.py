@@ -90,6 +90,7 @@ def test_neither_code_nor_token_nor_password_is_in_any_answer(lab):
     paths = ["/", "/workers", "/healthz", "/openapi.json", "/status/x", "/nothing", "/join/x", "/teacher/cancel"]
     kinds = [["-H", f"Accept: {kind}"] for kind in ("*/*", "text/html")]
     said = "".join(tries(lab, "curl", "-sSi", *kind, f"HEAD{path}") for path in paths for kind in kinds)
+    assert "HTTP/1.1 200" in said
     secrets = json.loads((lab.cluster.folder / "credentials.json").read_text())
     assert not [name for name, secret in secrets.items() if secret in said]
 

@@ -66,7 +66,7 @@ def test_a_bare_machine_with_no_way_out_joins_and_works(lab):
         assert api.ended(api.submit(x=21))["result"] == 42
     # and nothing secret on that machine beyond the worker's own password
     home = lab.cluster.folder / "homes" / "pc1"
-    texts = b"".join(path.read_bytes() for path in home.glob(".classroom/worker/code/**/*") if path.is_file())
+    texts = b"".join(path.read_bytes() for path in home.glob(".classroom/pc1/worker/code/**/*") if path.is_file())
     assert lab.cluster.redis_urls["worker"].split("@")[0].encode() in texts
     for role in ("admin", "web"):
         assert lab.cluster.redis_urls[role].split(":")[2].split("@")[0].encode() not in texts

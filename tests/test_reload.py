@@ -71,6 +71,7 @@ def result(api):
 def test_what_is_saved_is_used_by_web_and_workers_and_what_runs_is_finished(project):
     with FreshApi(project.up("--workers", "2")) as api:
         assert result(api) == 20
+        old = {one["code"] for one in api.get("/workers").json()["workers"]}
         running = api.submit(x=1, seconds=5)
         until(lambda: api.status(running)["progress"], what="it to run")
         # When the task is changed, I expect the new one within seconds, and the running one to finish as it began
@@ -80,7 +81,7 @@ def test_what_is_saved_is_used_by_web_and_workers_and_what_runs_is_finished(proj
 
         def all_new():
             workers = api.get("/workers").json()["workers"]
-            return len(workers) == 2 and not any(one["old_code"] for one in workers)
+            return len(workers) == 2 and not {one["code"] for one in workers} & old
 
         until(all_new, 20, "both workers to run the new code")
         assert [result(api) for _ in range(4)] == [21] * 4
@@ -99,6 +100,15 @@ def test_what_cannot_be_used_is_said_and_everything_goes_on(project):
         project.change("tasks.py", "def longtask(((", "def longtask(")
         project.change("tasks.py", "return x + x", "return x - x")
         until(lambda: result(api) == 0, 20, "the new code")
+        # An exercise that is broken is not used either, nor one that does not come to an end
+        exercise = "exercises/01-factorial/exercise.py"
+        project.change(exercise, "bp = ", "bp == ")
+        until(lambda: project.said().count("Everything goes on as before.") == 2, what="a second word")
+        assert "NameError" in project.said()
+        project.change(exercise, "bp == ", "while True: pass\nbp = ")
+        until(lambda: "is there a loop outside of every function?" in project.said(), 40, what="a third word")
+        assert result(api) == 0
+        project.change(exercise, "while True: pass\nbp = ", "bp = ")
 
 
 def test_joined_machines_run_the_new_code_within_10_s_of_being_idle(project, tmp_path):

@@ -5,7 +5,9 @@ main() {
     set -eu
     umask 077
     head=@head@ code=@code@ broker_host=@broker_host@ broker_port=@broker_port@ time_there=@now@
-    base=${CLASSROOM_DIR:-${HOME:-/tmp}/.classroom}
+    base=${CLASSROOM_DIR:-${HOME:-/tmp/$(id -u)}/.classroom}
+    case $base in /*) ;; *) base=$PWD/$base ;; esac
+    unset BROKER_URL RESULT_BACKEND CELERY_RESULT_BACKEND LAB_DIR EXERCISE_FILE # of another lesson
     name=worker concurrency=1 service=no again=no
 
     ok() { printf '  ok    %s\n' "$1"; }
@@ -24,10 +26,10 @@ main() {
         esac
         shift
     done
-    case $name in *[!A-Za-z0-9._-]* | "" | -*) stop "The name '$name' cannot be used." "Letters, digits, dots and dashes are fine." ;; esac
+    case $name in *[!A-Za-z0-9._-]* | "" | [-.]*) stop "The name '$name' cannot be used." "Letters, digits, dots and dashes are fine." ;; esac
     case $concurrency in *[!0-9]* | "" | 0) stop "The concurrency '$concurrency' is no number." "For example: --concurrency 2" ;; esac
-    dir=$base/$name
     node=$name@$(uname -n)
+    dir=$base/$(uname -n)/$name # homes may be shared
     # What is in this room needs no proxy.
     host=${head#*://} host=${host%%[:/]*}
     no_proxy=$host,$broker_host,${no_proxy:-} NO_PROXY=$host,$broker_host,${NO_PROXY:-}
@@ -47,15 +49,21 @@ main() {
         replace
     elif [ -e "$dir/code/tasks.py" ]; then
         note "$head does not give its code: starting with that of last time."
+        sleep 5
+        unset LAB_SEEN # ask again
     else
         stop "$head did not give its code." "Run the same line again; if that does not help: ./lab doctor on the teacher's machine."
     fi
     ok "starting $node, $concurrency at a time; Ctrl-C ends it"
     cd "$dir/code"
-    # shellcheck disable=SC2089,SC2090  # read by Python's shlex
-    LAB_START="sh '$dir/join.sh' --again --name $name --concurrency $concurrency"
+    # What a worker that reloads becomes.
+    LAB_START=$dir/start
+    cat >"$LAB_START" <<END
+#!/bin/sh
+CLASSROOM_DIR=\${0%/*/*/*} exec sh "\${0%/*}/join.sh" --again --name $name --concurrency $concurrency
+END
+    chmod 700 "$LAB_START"
     CELERY_BROKER_URL=$(cat broker-url)
-    # shellcheck disable=SC2090
     export LAB_START CELERY_BROKER_URL
     exec "$dir/venv/bin/python" -m celery -A tasks -q worker -n "$name@%h" --concurrency "$concurrency" \
         --loglevel INFO </dev/null
@@ -101,19 +109,22 @@ fetch() {
     rm -rf "$dir/new"
     mkdir "$dir/new"
     get "$head/join/$code/bundle.tar.gz" | tar -xzf - -C "$dir/new" && [ -s "$dir/new/fingerprint" ] || return 1
-    get -o "$dir/join.new" "$head/join/$code" && mv "$dir/join.new" "$dir/join.sh"
+    get -o "$dir/join.new" "$head/join/$code" && mv "$dir/join.new" "$dir/join.sh" || return 1
     ok "the code is $(cat "$dir/new/fingerprint")"
 }
 
 # The head has all packages; the configured index is asked only where one of them does not fit this machine.
 packages() {
-    if cmp -s "$dir/new/requirements.txt" "$dir/venv/installed.txt"; then
+    { "$python" -VV; uname -m; cat "$dir/new/requirements.txt"; } >"$dir/wanted.txt"
+    if cmp -s "$dir/wanted.txt" "$dir/venv/installed.txt"; then
         return
     fi
     wheels=$head/join/$code/wheels/
     "$python" -m venv --clear --without-pip "$dir/venv"
     get -o "$dir/pip.whl" "${wheels}pip.whl"
-    set -- "$dir/venv/bin/python" "$dir/pip.whl/pip" --disable-pip-version-check install --quiet --no-compile \
+    rm -rf "$dir/pip"
+    "$python" -m zipfile -e "$dir/pip.whl" "$dir/pip" # old ones do not run from within the file
+    set -- env PYTHONPATH="$dir/pip" "$dir/venv/bin/python" -m pip --disable-pip-version-check install --quiet --no-compile \
         --trusted-host "$host" --find-links "$wheels" -r "$dir/new/requirements.txt"
     "$@" --no-index 2>"$dir/pip.log" || {
         note "not every package of the head fits this machine: asking the index"
@@ -122,7 +133,8 @@ packages() {
             stop "The packages could not be installed." "Is there a way to a package index from here?"
         }
     }
-    cp "$dir/new/requirements.txt" "$dir/venv/installed.txt"
+    rm -rf "$dir/pip"
+    mv "$dir/wanted.txt" "$dir/venv/installed.txt"
     ok "$(wc -l <"$dir/new/requirements.txt") packages"
 }
 
@@ -181,6 +193,9 @@ END
     if cmp -s "$unit.new" "$unit"; then rm "$unit.new"; else mv "$unit.new" "$unit"; fi
     systemctl daemon-reload
     systemctl enable --quiet --now classroom-worker
+    # What joined otherwise before starts again; the same line twice changes nothing.
+    echo "$head $code $name $concurrency" >"$home/line.new"
+    cmp -s "$home/line.new" "$home/line" || { mv "$home/line.new" "$home/line"; systemctl restart classroom-worker; }
     ok "the service classroom-worker is started: journalctl -fu classroom-worker shows what it does"
 }
 

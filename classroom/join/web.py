@@ -27,6 +27,7 @@ exit 1
 def install(app):
     """Serve these addresses, where there is a class to join."""
     if class_of().get("worker_url"):
+        packed_code()
         app.register_blueprint(bp)
 
 
@@ -74,12 +75,18 @@ class AtTemplate(Template):
 def give_bundle(given):
     """Give the code, and the broker's address with the worker's password."""
     admit(given)
+    return Response(packed_code(), mimetype="application/gzip")
+
+
+@cache
+def packed_code():
+    """The code as this process found it at its start: what is saved later may be broken."""
     extra = {
         "broker-url": class_of()["worker_url"] + "\n",
         "fingerprint": code.fingerprint() + "\n",
         "requirements.txt": bundle.requirements(),
     }
-    return Response(bundle.bundle(extra), mimetype="application/gzip")
+    return bundle.bundle(extra)
 
 
 @bp.get("/<given>/wheels/")

@@ -58,6 +58,7 @@ class LocalCluster:
     ):
         self.folder = Path(folder)
         self.network, self.address = network, address
+        self.worker_url = None  # the broker's address that others join with
         self.host, self.port = network.address if network else host, port
         self.broker_port = None
         self.web_ports_from, self.broker_ports_from = ports_from
@@ -126,6 +127,7 @@ class LocalCluster:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.starts_broker:
             self.start_on_a_free_port(self.start_broker_on, self.broker_port, self.broker_ports_from)
+        self.web_env["LAB_CLASS"] = Credentials(self.folder).write_class(self.worker_url)
         if self.rabbitmq:
             self.redis, self.broker = self.broker, RabbitMQ(self.folder / "rabbitmq").start()
             self.broker.wait_ready(self.broker_answers)
@@ -141,8 +143,7 @@ class LocalCluster:
         who = Credentials(self.folder)
         hosts = dict.fromkeys([head, *([self.address] if self.address else [])])
         config = broker.write_config(self.folder, hosts, port, who.users())
-        worker_url = who.url("worker", self.address, port) if self.address else None
-        self.web_env["LAB_CLASS"] = who.write_class(worker_url)
+        self.worker_url = who.url("worker", self.address, port) if self.address else None
         self.broker_port = port
         self.redis_urls = {role: who.url(role, head, port) for role in ROLES}
         self.broker_url = self.redis_urls["admin"]

@@ -8,6 +8,12 @@ import time
 from classroom.local.cluster import ROOT
 
 PATTERNS = ("*.py", "*.lua", "classroom/**/*.py", "exercises/*/exercise.py")
+CHECK = """
+import sys
+import app
+sys.exit("\\n".join(why for name, why in app.exercises.broken.items() if f"exercises/{name}/exercise.py" in sys.argv))
+"""
+PATIENCE = 15  # seconds that an import may take
 LOOK = 1  # seconds between two looks; looking works on every file system, which being told does not
 
 
@@ -32,7 +38,7 @@ class Reloader:
             return []
         changed = sorted({str(path.relative_to(ROOT)) for path, _ in set(self.seen.items()) ^ set(self.used.items())})
         self.used = self.seen
-        trouble = self.trouble()
+        trouble = self.trouble(changed)
         if trouble:
             return [f"{', '.join(changed)} changed, but cannot be used:", trouble, "Everything goes on as before."]
         if self.cluster.web.alive:
@@ -41,16 +47,20 @@ class Reloader:
             self.cluster.web.start()
         return [f"{', '.join(changed)} changed: the web server and the workers take it over."]
 
-    def trouble(self):
-        """What Python says when it cannot import the app; nothing when it can."""
-        done = subprocess.run(
-            [sys.executable, "-c", "import app"],
-            cwd=ROOT,
-            env=self.cluster.web_env,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+    def trouble(self, changed):
+        """What is wrong with these files, in the words of Python where it cannot import them; nothing when it can."""
+        try:
+            done = subprocess.run(
+                [sys.executable, "-c", CHECK, *changed],
+                cwd=ROOT,
+                env=self.cluster.web_env,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE,
+            )
+        except subprocess.TimeoutExpired:
+            return f"  importing it takes longer than {PATIENCE} s: is there a loop outside of every function?"
         return done.returncode and "\n".join(f"  {line}" for line in done.stderr.strip().splitlines()[-4:])
 
 

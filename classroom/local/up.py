@@ -187,6 +187,7 @@ def note(cluster):
         "url": cluster.url,
         "broker_url": cluster.broker_url,
         "results": cluster.results,
+        "worker_url": cluster.redis_urls.get("worker"),
         "join": cluster.join_line,
         "processes": [(process.name, process.pid, process.process.create_time()) for process in started],
     }

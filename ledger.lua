@@ -37,7 +37,14 @@ end
 local function tell(worker, order, from) redis.call('HSET', 'lab:control:' .. worker, order, from) end
 local function take_back(worker, ...) redis.call('HDEL', 'lab:control:' .. worker, ...) end
 
+-- What the broker keeps of a message until a worker acknowledges it.
+local function forget_message(id)
+  local tag = get(id, 'tag')
+  if tag then redis.call('HDEL', 'unacked', tag) redis.call('ZREM', 'unacked_index', tag) end
+end
+
 local function finish(id, state, error)
+  forget_message(id)
   set(id, 'state', state, 'finished', stamp(now), 'error', error)
   forget(id, 'message')
   take_back(get(id, 'worker') or '', id)

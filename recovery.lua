@@ -116,8 +116,7 @@ function steps.overdue(...)
   for _, name in ipairs({...}) do empty[name] = true end
   -- Those whose worker let the lease run out. The broker need not keep what that worker had in hand.
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'lab:running', '-inf', now, 'LIMIT', 0, 20)) do
-    local tag = get(id, 'tag')
-    if tag then redis.call('HDEL', 'unacked', tag) redis.call('ZREM', 'unacked_index', tag) end
+    forget_message(id)
     redis.call('ZREM', 'lab:running', id)
     local message = get(id, 'message')
     if known(id) and not is_terminal(id) then

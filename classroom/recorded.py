@@ -156,11 +156,23 @@ class Request(request.Request):
 
     why = "process"  # it goes back because the process that ran it died
 
+    def acknowledge(self):
+        """Tell the broker that this message is done with."""
+        super().acknowledge()
+        self.let_go()
+
+    def let_go(self):
+        """Hold the message no longer, though the broker was not there to hear it: else no other would be taken."""
+        tag, qos = self.message.delivery_tag, getattr(self.message.channel, "qos", None)
+        if tag in getattr(qos, "_delivered", ()) and tag not in qos._dirty:
+            qos._quick_ack(tag)
+
     def reject(self, requeue=False):
         """Refuse the message; it goes back to the queue when the process that ran it died."""
         if requeue:
             self.task.app.ledger.step("returned", self.id, self.hostname, self.why)
         super().reject(requeue)
+        self.let_go()
 
     def cancel(self, *args, **kwargs):
         """Stop the attempt because the worker stops; its message goes back to the queue."""

@@ -17,13 +17,13 @@ def drill(*options):
     return done.returncode, done.stdout + done.stderr
 
 
-def nothing_lost(fault, file, *options):
-    """Run two rounds of a fault and judge the verdict in its file."""
-    code, said = drill(fault, "--seed", "7", "--rounds", "2", "--json", str(file), *options)
+def nothing_lost(fault, file, *options, rounds=2):
+    """Run some rounds of a fault and judge the verdict in its file."""
+    code, said = drill(fault, "--seed", "7", "--rounds", str(rounds), "--json", str(file), *options)
     assert code == 0, said
     (verdict,) = json.loads(file.read_text())
     assert verdict["accepted"] == verdict["finished"] > 50
-    assert (verdict["lost"], verdict["keyed_effects_twice"], verdict["rounds"]) == (0, 0, 2)
+    assert (verdict["lost"], verdict["keyed_effects_twice"], verdict["rounds"]) == (0, 0, rounds)
     assert f"{verdict['accepted']} accepted" in said and "x" in said
 
 
@@ -35,7 +35,8 @@ def test_nothing_is_lost_whatever_breaks(fault, tmp_path):
         need("ip", "iproute2")
     if fault == "wrong-clock":
         need("faketime", "faketime")
-    nothing_lost(fault, tmp_path / "verdict.json")
+    # One kill of ten hits a worker while it acknowledges a message, which once made it take no others.
+    nothing_lost(fault, tmp_path / "verdict.json", rounds=10 if fault == "kill-broker" else 2)
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from ledger import TERMINAL
 PAUSE = 0.01  # seconds between two tasks that are sent
 INTERRUPTED = ("lost", "returned", "sent again")  # the steps of a task that a fault cut off
 BETWEEN = (2, 4)  # seconds before each fault, and after it
+AFTER = {"late-broker": (10, 12)}  # or, where all workers start anew, after it
 
 
 class Load:
@@ -79,7 +80,7 @@ def run(fault, rounds, seed, env=None, patience=60, rabbitmq=False):
                 poisoned = FAULTS[fault](cluster, dice)
                 faults.append((began, broker_time(cluster)))
                 poison += [poisoned] if poisoned else []
-                time.sleep(dice.uniform(*BETWEEN))
+                time.sleep(dice.uniform(*AFTER.get(fault, BETWEEN)))
                 read(cluster, steps)
             load.__exit__()
             drain(cluster, load.accepted + poison, patience)
@@ -181,7 +182,7 @@ def recovery(fault, over, steps, broker_away):
             (queued.add if step["step"] == "queued" else queued.discard)(id)
         elif step["step"] in INTERRUPTED and (running.get(id) == attempt or id in queued):
             cut[id] = attempt
-        elif step["step"] == "started" and cut.get(id, attempt) < attempt:
+        elif id in cut and (step["step"] == "SUCCESS" or (step["step"] == "started" and cut[id] < attempt)):
             again.append(at)
             del cut[id]
         elif step["step"] == "SUCCESS":

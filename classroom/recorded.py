@@ -121,6 +121,7 @@ class RecordedAMQP(AMQP):
             raise QueueFull(f"{most} tasks are waiting already")
         if answer == "known":  # somebody sent this id before
             return None
+        options.setdefault("confirm_timeout", self.app.conf.broker_transport_options["socket_timeout"])
         try:
             return self.publish(producer, name, message, **options)
         except Exception as error:

@@ -72,9 +72,11 @@ def broker_full(cluster, dice):
 def wrong_clock(cluster, dice):
     """Start a worker again on a machine whose clock is wrong by two hours or two minutes."""
     worker = dice.choice(alive(cluster.workers))
+    worker.held = True  # or the supervisor might start it, too
     worker.kill()
     set_clock(worker, dice.choice((7200, -7200, 120, -120)))
     worker.start()
+    worker.held = False
 
 
 def set_clock(process, seconds):
@@ -107,12 +109,13 @@ def cut_link(cluster, dice):
 def old_code(cluster, dice):
     """Start a worker again with code that does not know the task, for 5 s."""
     worker = dice.choice(alive(cluster.workers))
-    env = worker.env
+    env, worker.held = worker.env, True
     worker.env = {key: value for key, value in env.items() if key != "EXERCISE_FILE"}
     worker.restart()
     time.sleep(5)
     worker.env = env
     worker.restart()
+    worker.held = False
 
 
 def wait_for_broker(cluster, patience=60):

@@ -8,8 +8,10 @@ pytest.register_assert_rewrite("parts")
 
 import parts  # noqa: E402
 from parts import Api  # noqa: E402
+from terminal import Terminal  # noqa: E402
 
 from classroom.local.cluster import LocalCluster  # noqa: E402
+from classroom.local.hosts import Network  # noqa: E402
 
 OTHER_BROKERS = [pytest.param(name, marks=pytest.mark.slow) for name in ("redis-server", "rabbitmq-server")]
 
@@ -45,6 +47,26 @@ def start(tmp_path):
         cluster.stop()
         for log in sorted(cluster.folder.glob("log/*.log")):
             print(f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}", file=sys.stderr)
+
+
+@pytest.fixture
+def terminal(tmp_path):
+    """A terminal in which ./lab up can be typed; what it started is stopped at the end."""
+    terminal = Terminal(tmp_path)
+    yield terminal
+    for process in terminal.started:
+        if process.is_running() and process.poll() is None:
+            process.terminate()
+            process.wait(15)
+
+
+@pytest.fixture
+def network():
+    """An empty network of the test's own, with this machine in it."""
+    parts.need_root()
+    parts.need("ip", "iproute2")
+    with Network() as network:
+        yield network
 
 
 def pytest_terminal_summary(terminalreporter):

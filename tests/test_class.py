@@ -4,7 +4,6 @@ import subprocess
 
 import pytest
 from parts import Api, need, need_root, until
-from test_up import Terminal, terminal  # noqa: F401 - a fixture
 
 from classroom.local.addresses import NoAddress
 from classroom.local.hosts import Network
@@ -16,7 +15,7 @@ def refuse(several):
     raise NoAddress(f"several: {sorted(several)}")
 
 
-def test_an_address_that_this_machine_does_not_have_is_refused(terminal):  # noqa: F811
+def test_an_address_that_this_machine_does_not_have_is_refused(terminal):
     process = terminal.up("--class", "--address", "192.0.2.7", ready=False)
     assert process.wait(30) == 1
     assert "This machine has no address 192.0.2.7" in terminal.said()
@@ -25,7 +24,7 @@ def test_an_address_that_this_machine_does_not_have_is_refused(terminal):  # noq
     assert process.wait(30) == 1 and "Nobody else can reach 127.0.0.1" in terminal.said()
 
 
-def test_without_a_class_nobody_is_told_how_to_join(terminal):  # noqa: F811
+def test_without_a_class_nobody_is_told_how_to_join(terminal):
     assert "No cluster is running" in terminal.run("join-line", check=False)
     terminal.up("--workers", "0")
     assert "Join it:" not in terminal.said()
@@ -67,7 +66,7 @@ except NoAddress as error:
 
 
 @pytest.mark.slow
-def test_a_new_code_puts_out_whoever_joined_with_the_old_one(terminal, tmp_path):  # noqa: F811
+def test_a_new_code_puts_out_whoever_joined_with_the_old_one(terminal, tmp_path):
     need_root()
     need("ip", "iproute2")
     with Network() as network:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from parts import Api, until
-from test_up import Terminal
+from terminal import Terminal
 
 from classroom.local.cluster import ROOT
 

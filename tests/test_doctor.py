@@ -10,7 +10,6 @@ import time
 
 import pytest
 from parts import Api, given, need, need_root, until
-from test_up import Terminal
 
 from classroom.doctor import addresses, here
 from classroom.local import ports
@@ -19,26 +18,6 @@ from classroom.local.cluster import NAMES, ROOT
 from classroom.local.hosts import Network, ip
 from classroom.local.process import Process
 from classroom.local.rabbitmq import RabbitMQ
-
-
-@pytest.fixture
-def terminal(tmp_path):
-    """A terminal in which ./lab up can be typed."""
-    terminal = Terminal(tmp_path)
-    yield terminal
-    for process in terminal.started:
-        if process.is_running() and process.poll() is None:
-            process.terminate()
-            process.wait(15)
-
-
-@pytest.fixture
-def network():
-    """An empty network of the test's own, with this machine in it."""
-    need_root()
-    need("ip", "iproute2")
-    with Network() as network:
-        yield network
 
 
 @pytest.fixture

@@ -5,19 +5,9 @@ import sys
 from errno import ECONNREFUSED
 
 import psutil
-import pytest
 from parts import Api, need, need_root, until
 
 from classroom.local.hosts import Network
-
-
-@pytest.fixture
-def network():
-    """An empty network of the test's own."""
-    need_root()
-    need("ip", "iproute2")
-    with Network() as network:
-        yield network
 
 
 def said(host, *argv):

@@ -1,6 +1,5 @@
 """./lab up for real: what it prints, how it stops, what it leaves."""
 
-import contextlib
 import json
 import os
 import pty
@@ -14,67 +13,12 @@ import time
 import psutil
 import pytest
 from parts import Api, given, until
+from terminal import Terminal
 
 from classroom.local.broker import answers
-from classroom.local.cluster import NAMES, ROOT
+from classroom.local.cluster import ROOT
 from classroom.local.follow import Follower
 from classroom.local.process import LOG_SIZE
-
-
-class Terminal:
-    """A terminal in which ./lab commands are typed, with a .lab of its own."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.lab = folder / "lab dir é"
-        self.env = {key: value for key, value in os.environ.items() if key not in NAMES}
-        self.env |= {"LAB_DIR": str(self.lab), "PYTHONUNBUFFERED": "1"}
-        self.started = []
-
-    def up(self, *options, ready=True, **env):
-        """Start ./lab up; waits for the end of its banner."""
-        self.output = self.folder / f"up{len(self.started)}.log"
-        with open(self.output, "wb") as out:
-            command = [ROOT / "lab", "up", *options]
-            self.process = psutil.Popen(command, env=self.env | env, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
-        self.started.append(self.process)
-        if ready:
-            until(lambda: "Stop it:" in self.said() or self.process.poll() is not None, 60, "the banner")
-            assert self.process.poll() is None, self.said()
-        return self.process
-
-    def run(self, *command, check=True, **env):
-        """Run one ./lab command to its end, within 60 s; returns what it printed."""
-        done = subprocess.run(
-            [ROOT / "lab", *command], env=self.env | env, capture_output=True, text=True, timeout=60, cwd=self.folder
-        )
-        assert not check or done.returncode == 0, done.stdout + done.stderr
-        return done.stdout + ("" if check else done.stderr)
-
-    def said(self):
-        """What ./lab up has printed so far."""
-        return self.output.read_text(errors="replace")
-
-    @property
-    def url(self):
-        """The web server's address, as the banner says it."""
-        return re.search(r"web +(http://\S+)", self.said())[1]
-
-    def exit_code(self, timeout):
-        """How the last ./lab up ended."""
-        with contextlib.suppress(subprocess.TimeoutExpired, psutil.TimeoutExpired):
-            return self.process.wait(timeout)
-        pytest.fail(f"./lab up did not end within {timeout} s:\n{self.said()[-2000:]}")
-
-
-@pytest.fixture
-def terminal(tmp_path):
-    terminal = Terminal(tmp_path)
-    yield terminal
-    for process in terminal.started:
-        if process.is_running() and process.poll() is None:
-            process.terminate()
-            process.wait(15)
 
 
 def left(processes):

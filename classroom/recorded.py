@@ -46,8 +46,9 @@ class RecordedCelery(celery.Celery):
     def __init__(self, name, broker, results, max_waiting=50_000):
         # Not as an argument: CELERY_RESULT_BACKEND in the environment would put Celery's own in its place.
         self.backend_cls = f"{__name__}:RecordedBackend+{results}"
-        super().__init__(name, broker=broker, task_cls=RecordedTask)
-        os.environ["CELERY_BROKER_URL"] = broker  # which Celery would put before the argument
+        # As these two: CELERY_BROKER_URL in the environment would come before the argument.
+        settings = {"broker_read_url": broker, "broker_write_url": broker}
+        super().__init__(name, broker=broker, task_cls=RecordedTask, changes=settings)
         self.ledger = Ledger(results)
         self.results = results
         self.max_waiting = max_waiting

@@ -8,7 +8,7 @@ pytest.register_assert_rewrite("parts")
 
 import parts  # noqa: E402
 from parts import Api  # noqa: E402
-from terminal import Terminal  # noqa: E402
+from terminal import Copy, Terminal  # noqa: E402
 
 from classroom.local.cluster import LocalCluster  # noqa: E402
 from classroom.local.hosts import Network  # noqa: E402
@@ -54,10 +54,16 @@ def terminal(tmp_path):
     """A terminal in which ./lab up can be typed; what it started is stopped at the end."""
     terminal = Terminal(tmp_path)
     yield terminal
-    for process in terminal.started:
-        if process.is_running() and process.poll() is None:
-            process.terminate()
-            process.wait(15)
+    terminal.stop()
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A terminal in a copy of the project; what it started is stopped at the end, and what it said is shown."""
+    copy = Copy(tmp_path)
+    yield copy
+    copy.stop()
+    print(copy.said())
 
 
 @pytest.fixture

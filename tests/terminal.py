@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shutil
 import subprocess
 
 import psutil
@@ -13,10 +14,10 @@ from classroom.local.cluster import NAMES, ROOT
 
 
 class Terminal:
-    """A terminal in which ./lab commands are typed, with a .lab of its own."""
+    """A terminal in which the ./lab commands of a project are typed, with a .lab of its own."""
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, project=ROOT):
+        self.folder, self.project = folder, project
         self.lab = folder / "lab dir é"
         self.env = {key: value for key, value in os.environ.items() if key not in NAMES}
         self.env |= {"LAB_DIR": str(self.lab), "PYTHONUNBUFFERED": "1"}
@@ -26,7 +27,7 @@ class Terminal:
         """Start ./lab up; waits for the end of its banner."""
         self.output = self.folder / f"up{len(self.started)}.log"
         with open(self.output, "wb") as out:
-            command = [ROOT / "lab", "up", *options]
+            command = [self.project / "lab", "up", *options]
             self.process = psutil.Popen(command, env=self.env | env, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
         self.started.append(self.process)
         if ready:
@@ -37,7 +38,12 @@ class Terminal:
     def run(self, *command, check=True, **env):
         """Run one ./lab command to its end, within 60 s; returns what it printed."""
         done = subprocess.run(
-            [ROOT / "lab", *command], env=self.env | env, capture_output=True, text=True, timeout=60, cwd=self.folder
+            [self.project / "lab", *command],
+            env=self.env | env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=self.folder,
         )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done.stdout + ("" if check else done.stderr)
@@ -51,8 +57,30 @@ class Terminal:
         """The web server's address, as the banner says it."""
         return re.search(r"web +(http://\S+)", self.said())[1]
 
+    def stop(self):
+        """Stop what still runs of all that was started."""
+        for process in self.started:
+            if process.is_running() and process.poll() is None:
+                process.terminate()
+                process.wait(20)
+
     def exit_code(self, timeout):
         """How the last ./lab up ended."""
         with contextlib.suppress(subprocess.TimeoutExpired, psutil.TimeoutExpired):
             return self.process.wait(timeout)
         pytest.fail(f"./lab up did not end within {timeout} s:\n{self.said()[-2000:]}")
+
+
+class Copy(Terminal):
+    """A terminal in a copy of the project, whose files may be changed."""
+
+    def __init__(self, folder):
+        super().__init__(folder, folder / "project")
+        shutil.copytree(ROOT, self.project, ignore=shutil.ignore_patterns(".*", "__pycache__", "tests"))
+        (self.project / ".venv").symlink_to(ROOT / ".venv")
+
+    def change(self, file, old, new):
+        """Save a file in which some words, which are there once, are replaced."""
+        path = self.project / file
+        before, after = path.read_text().split(old)
+        path.write_text(before + new + after)

@@ -1,13 +1,11 @@
 """The READMEs are true: their commands run and answer as shown, their file map is complete, both say the same."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from parts import Api, until
-from terminal import Terminal
 
 from classroom.local.cluster import ROOT
 
@@ -33,15 +31,6 @@ def commands(name):
             yield command, output
 
 
-@pytest.fixture
-def terminal(tmp_path):
-    terminal = Terminal(tmp_path)
-    yield terminal
-    for process in terminal.started:
-        process.terminate()
-        process.wait(15)
-
-
 def matches(shown, seen):
     """Whether the output is what the page shows, where … stands for anything."""
     return re.fullmatch(".*".join(map(re.escape, shown.strip().split("…"))), seen.strip(), re.DOTALL)
@@ -64,34 +53,19 @@ def test_the_commands_of_the_readme_answer_as_it_shows(terminal):
         assert matches(shown, seen), f"$ {command}\nshown:\n{shown}\nseen:\n{seen}"
 
 
-def test_the_class_assignment_by_hand_works_in_ten_lines(tmp_path):
+def test_the_class_assignment_by_hand_works_in_ten_lines(copy):
     # Given the two pieces of code in the README, at most ten lines
     task, endpoint = blocks("README.md", "python")
     assert len((task + endpoint).strip().splitlines()) <= 10
     # When they are put where it says, into a copy of the project
-    copy = tmp_path / "copy"
-    kept = shutil.ignore_patterns(".git", ".venv", ".lab", ".vagrant", "__pycache__", "tests", ".hypothesis")
-    shutil.copytree(ROOT, copy, ignore=kept)
-    (copy / ".venv").symlink_to(ROOT / ".venv")
-    with open(copy / "tasks.py", "a") as out:
-        out.write("\n" + task)
-    *app, last_but_one, last = (copy / "app.py").read_text().splitlines(keepends=True)
-    (copy / "app.py").write_text("".join([*app, endpoint, "\n", last_but_one, last]))
+    copy.change("tasks.py", "\nexercises.load()\n", f"\nexercises.load()\n\n{task}")
+    copy.change("app.py", '\nif __name__ == "__main__":', f'{endpoint}\nif __name__ == "__main__":')
     # I expect the new endpoint to answer, and the status to be true, also of what fails
-    terminal = Terminal(tmp_path)
-    up = subprocess.Popen([copy / "lab", "up"], env=terminal.env, stdout=subprocess.PIPE, text=True)
-    try:
-        said = ""
-        while "Stop it:" not in said:
-            said += (line := up.stdout.readline())
-            assert line, said
-        with Api(re.search(r"web +(http://\S+)", said)[1]) as api:
-            right, wrong = (api.post(f"/fact/{number}").json()["task_id"] for number in (5, 2000))
-            assert api.ended(right)["result"] == "120"
-            assert "4300 digits" in api.ended(wrong)["status"]
-    finally:
-        up.terminate()
-        up.communicate(timeout=20)
+    copy.up()
+    with Api(copy.url) as api:
+        right, wrong = (api.post(f"/fact/{number}").json()["task_id"] for number in (5, 2000))
+        assert api.ended(right)["result"] == "120"
+        assert "4300 digits" in api.ended(wrong)["status"]
 
 
 @pytest.mark.parametrize("name", READMES)

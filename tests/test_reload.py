@@ -1,15 +1,10 @@
 """A file that is saved is used at once, on this machine and on those that joined, and what runs is finished."""
 
 import shutil
-import subprocess
 import time
 
-import psutil
-import pytest
-from parts import Api, need, need_root, until
+from parts import Api, until
 
-from classroom.local.cluster import ROOT
-from classroom.local.hosts import Network
 from classroom.local.process import Process
 
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__")
@@ -23,60 +18,21 @@ class FreshApi(Api):
         self.headers["Connection"] = "close"
 
 
-class Project:
-    """A copy of the project, whose files may be changed, and the cluster that runs in it."""
-
-    def __init__(self, folder):
-        self.folder, self.log, self.process = folder, folder / "up.log", None
-        shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
-        (folder / ".venv").symlink_to(ROOT / ".venv")
-
-    def up(self, *options):
-        """Start ./lab up; wait for the end of its banner."""
-        with open(self.log, "wb") as out:
-            command = [self.folder / "lab", "up", *options]
-            self.process = psutil.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
-        until(lambda: "Stop it:" in self.said() or self.process.poll() is not None, 60, "the banner")
-        assert self.process.poll() is None, self.said()
-        return next(line.split()[1] for line in self.said().splitlines() if line.startswith("  web"))
-
-    def said(self):
-        """What ./lab up has printed so far."""
-        return self.log.read_text()
-
-    def change(self, file, old, new):
-        """Save a file with some words replaced."""
-        path = self.folder / file
-        text = path.read_text()
-        assert old in text
-        path.write_text(text.replace(old, new))
-
-
-@pytest.fixture
-def project(tmp_path):
-    """A copy of the project; what runs in it is stopped at the end."""
-    project = Project(tmp_path / "project")
-    yield project
-    if project.process:
-        project.process.terminate()
-        project.process.wait(20)
-        print(project.said())
-
-
 def result(api):
     """What 10 + 10 is now."""
     return api.ended(api.submit(x=10))["result"]
 
 
-def test_what_is_saved_is_used_by_web_and_workers_and_what_runs_is_finished(project):
-    with FreshApi(project.up("--workers", "2")) as api:
+def test_what_is_saved_is_used_by_web_and_workers_and_what_runs_is_finished(copy):
+    copy.up("--workers", "2")
+    with FreshApi(copy.url) as api:
         assert result(api) == 20
         old = {one["code"] for one in api.get("/workers").json()["workers"]}
         running = api.submit(x=1, seconds=5)
         until(lambda: api.status(running)["progress"], what="it to run")
         # When the task is changed, I expect the new one within seconds, and the running one to finish as it began
-        project.change("tasks.py", "return x + x", "return x + x + 1")
-        until(lambda: "tasks.py changed: the web server and the workers take it over" in project.said(), what="a word")
+        copy.change("tasks.py", "    return x + x", "    return x + x + 1")
+        until(lambda: "tasks.py changed: the web server and the workers take it over" in copy.said(), what="a word")
         assert (api.ended(running)["result"], api.status(running)["attempt"]) == (2, 1)
 
         def all_new():
@@ -86,61 +42,59 @@ def test_what_is_saved_is_used_by_web_and_workers_and_what_runs_is_finished(proj
         until(all_new, 20, "both workers to run the new code")
         assert [result(api) for _ in range(4)] == [21] * 4
         # and an endpoint too
-        project.change("app.py", '@app.get("/healthz")', '@app.get("/health")\n@app.get("/healthz")')
+        copy.change("app.py", '@app.get("/healthz")', '@app.get("/health")\n@app.get("/healthz")')
         until(lambda: api.get("/health").status_code == 200, what="the new endpoint")
 
 
-def test_what_cannot_be_used_is_said_and_everything_goes_on(project):
-    with FreshApi(project.up("--workers", "1")) as api:
-        project.change("tasks.py", "def longtask(", "def longtask(((")
-        until(lambda: "Everything goes on as before." in project.said(), what="a word")
-        assert "tasks.py changed, but cannot be used:" in project.said() and "SyntaxError" in project.said()
+def test_what_cannot_be_used_is_said_and_everything_goes_on(copy):
+    copy.up("--workers", "1")
+    with FreshApi(copy.url) as api:
+        copy.change("tasks.py", "def longtask(", "def longtask(((")
+        until(lambda: "Everything goes on as before." in copy.said(), what="a word")
+        assert "tasks.py changed, but cannot be used:" in copy.said() and "SyntaxError" in copy.said()
         assert result(api) == 20
         # and when it is mended, it is used
-        project.change("tasks.py", "def longtask(((", "def longtask(")
-        project.change("tasks.py", "return x + x", "return x - x")
+        copy.change("tasks.py", "def longtask(((", "def longtask(")
+        copy.change("tasks.py", "    return x + x", "    return x - x")
         until(lambda: result(api) == 0, 20, "the new code")
         # An exercise that is broken is not used either, nor one that does not come to an end
         exercise = "exercises/01-factorial/exercise.py"
-        project.change(exercise, "bp = ", "bp == ")
-        until(lambda: project.said().count("Everything goes on as before.") == 2, what="a second word")
-        assert "NameError" in project.said()
-        project.change(exercise, "bp == ", "while True: pass\nbp = ")
-        until(lambda: "is there a loop outside of every function?" in project.said(), 40, what="a third word")
+        copy.change(exercise, "bp = ", "bp == ")
+        until(lambda: copy.said().count("Everything goes on as before.") == 2, what="a second word")
+        assert "NameError" in copy.said()
+        copy.change(exercise, "bp == ", "while True: pass\nbp = ")
+        until(lambda: "is there a loop outside of every function?" in copy.said(), 40, what="a third word")
         assert result(api) == 0
-        project.change(exercise, "while True: pass\nbp = ", "bp = ")
+        copy.change(exercise, "while True: pass\nbp = ", "bp = ")
 
 
-def test_joined_machines_run_the_new_code_within_10_s_of_being_idle(project, tmp_path):
+def test_joined_machines_run_the_new_code_within_10_s_of_being_idle(copy, network, tmp_path):
     # Given a class, and a machine that joined
-    need_root()
-    need("ip", "iproute2")
-    with Network() as network:
-        url = project.up("--class", "--address", network.address, "--workers", "0")
-        line = next(line for line in project.said().splitlines() if "Join it:" in line).split(":", 1)[1].strip()
-        env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(tmp_path)}
-        pc = Process("pc1", ["sh", "-c", line], tmp_path / "pc1.log", env, tmp_path, network.add("pc1")).start()
-        try:
-            pc.wait_ready(lambda: pc.said(" ready."), timeout=120)
-            with FreshApi(url) as api:
-                running = api.submit(x=1, seconds=6)
-                until(lambda: api.status(running)["progress"], what="it to run")
-                project.change("tasks.py", "return x + x", "return x + x + 1")
-                until(lambda: any(one["old_code"] for one in api.get("/workers").json()["workers"]), what="old code")
-                assert (api.ended(running)["result"], api.status(running)["attempt"]) == (2, 1)
-                idle = time.monotonic()
-                until(lambda: new(api), 30, "the new code on the joined machine")
-                print(f"new code {time.monotonic() - idle:.1f} s after it was idle")
-                assert result(api) == 21
-                # When the new code does not run on that machine, I expect it to go on with the old
-                project.change("tasks.py", "import math", "import math\nimport psutil")
-                until(lambda: "going on with that of last time" in pc.log.read_text(), 40, "the refusal")
-                assert result(api) == 21
-                time.sleep(4)  # in which it might start again and again
-                assert pc.log.read_text().count("going on with that of last time") == 1
-        finally:
-            pc.kill()
-            print(pc.log.read_text())
+    copy.up("--class", "--address", network.address, "--workers", "0")
+    line = next(line for line in copy.said().splitlines() if "Join it:" in line).split(":", 1)[1].strip()
+    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(tmp_path)}
+    pc = Process("pc1", ["sh", "-c", line], tmp_path / "pc1.log", env, tmp_path, network.add("pc1")).start()
+    try:
+        pc.wait_ready(lambda: pc.said(" ready."), timeout=120)
+        with FreshApi(copy.url) as api:
+            running = api.submit(x=1, seconds=6)
+            until(lambda: api.status(running)["progress"], what="it to run")
+            copy.change("tasks.py", "    return x + x", "    return x + x + 1")
+            until(lambda: any(one["old_code"] for one in api.get("/workers").json()["workers"]), what="old code")
+            assert (api.ended(running)["result"], api.status(running)["attempt"]) == (2, 1)
+            idle = time.monotonic()
+            until(lambda: new(api), 30, "the new code on the joined machine")
+            print(f"new code {time.monotonic() - idle:.1f} s after it was idle")
+            assert result(api) == 21
+            # When the new code does not run on that machine, I expect it to go on with the old
+            copy.change("tasks.py", "import math", "import math\nimport psutil")
+            until(lambda: "going on with that of last time" in pc.log.read_text(), 40, "the refusal")
+            assert result(api) == 21
+            time.sleep(4)  # in which it might start again and again
+            assert pc.log.read_text().count("going on with that of last time") == 1
+    finally:
+        pc.kill()
+        print(pc.log.read_text())
 
 
 def new(api):

@@ -1,6 +1,7 @@
 """The commands of the course's notes start with no flags; workers have names of their own."""
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -138,6 +139,12 @@ def test_celerys_own_variables_win(run, broker):
     env |= {"RESULT_BACKEND": "redis://127.0.0.1:1/0", "CELERY_RESULT_BACKEND": broker.broker_url}
     run("celery", "-A", "tasks", "worker", "-n", "wins@%h", **env)
     until(lambda: any(w["name"].startswith("wins@") for w in broker.ledger.workers()), 20, "the worker to be listed")
+
+
+def test_importing_the_app_leaves_the_environment_alone():
+    # or what it starts would look for the broker where this process does
+    words = "import os; before = dict(os.environ); import app; assert os.environ == before"
+    subprocess.run([sys.executable, "-c", words], cwd=ROOT, check=True, timeout=60)
 
 
 @pytest.mark.parametrize("pool", ["threads"])

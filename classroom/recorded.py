@@ -143,6 +143,7 @@ class RecordedAMQP(AMQP):
         message = task_message(headers, properties, body, None)
         with self.app.producer_or_acquire() as producer:
             self.publish(producer, headers["task"], message, queue=queue, priority=priority)
+        self.app.ledger.step("first", headers["id"])
 
     def is_empty(self, queue):
         """Whether the broker has no message in this queue."""

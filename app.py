@@ -13,7 +13,7 @@ from pathlib import Path
 from flask import Flask, Response, request, url_for
 
 from classroom import exercises
-from classroom.code import fingerprint
+from classroom.code import fingerprint, versions
 from classroom.environment import whole
 from classroom.join import web as join
 from classroom.web import body, cheatsheet, problems, security, status, teacher
@@ -108,7 +108,7 @@ def list_workers():
 @app.get("/healthz")
 def health():
     """Say that this server and its broker answer."""
-    return {"status": "ok", "broker": "up", "workers": len(celery.ledger.workers())}
+    return {"status": "ok", "broker": "up", "workers": len(celery.ledger.workers()), "versions": versions()}
 
 
 @app.get("/openapi.json")

@@ -1,7 +1,7 @@
 -- The steps of workers, and of all tasks: who is alive, what each is told, what nobody holds any more.
 -- Goes on where ledger.lua ends.
 
--- After an outage everybody gets the time of a lease to be heard again: else the living would be taken for dead.
+-- After an outage everybody gets some time to be heard again: else the living would be taken for dead.
 local function hear()
   local last = tonumber(redis.call('HGET', 'lab:heard', 'last') or 0)
   if now - last > LEASE then redis.call('HSET', 'lab:heard', 'since', now) end
@@ -9,7 +9,7 @@ local function hear()
 end
 local function all_can_be_heard()
   local last, since = unpack(redis.call('HMGET', 'lab:heard', 'last', 'since'))
-  return last and now - last < LEASE and now - since >= LEASE
+  return last and now - last < LEASE and now - since >= GRACE
 end
 
 -- A worker starts: what an earlier one of its name was told to do once is over.

@@ -52,7 +52,7 @@ celery.conf.update(
     broker_connection_max_retries=None,
     # With RabbitMQ as the broker: a queue that survives the loss of a node.
     task_default_queue_type="quorum",
-    # Whoever sends a task waits for a silent broker for less than half a second, twice.
+    # Whoever sends a task waits for a silent broker for less than half a second.
     broker_connection_timeout=0.5,
     broker_pool_limit=32,
     broker_pool_acquire_timeout=1,

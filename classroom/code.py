@@ -1,10 +1,13 @@
-"""The code that workers run: which files it is, and a fingerprint that tells one version from another."""
+"""The code that workers run: which files it is, a fingerprint that tells one from another, and what it runs on."""
 
 import hashlib
+import platform
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("celery", "kombu", "redis")  # those that all machines should have in the same versions
 PATTERNS = ("tasks.py", "ledger.py", "ledger.lua", "recovery.lua", "classroom/*.py", "exercises/*/exercise.py")
 
 
@@ -21,6 +24,12 @@ def fingerprint():
     for path in files():
         digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
     return digest.hexdigest()[:8]
+
+
+@cache
+def versions():
+    """The versions of Python, without its last number, and of the packages that talk to the broker: name -> version."""
+    return {"python": platform.python_version().rpartition(".")[0]} | {name: version(name) for name in PACKAGES}
 
 
 fingerprint()

@@ -10,7 +10,7 @@ from celery.utils.log import get_logger
 from celery.worker.state import active_requests
 from redis import RedisError
 
-from classroom.code import fingerprint
+from classroom.code import fingerprint, versions
 from classroom.control import Control
 from ledger import CLOCKS_APART, Ledger
 
@@ -33,6 +33,7 @@ class Heartbeat:
             "host": socket.gethostname(),
             "concurrency": worker.concurrency,
             "code": fingerprint(),
+            "versions": versions(),
             "tasks": sorted(name for name in worker.app.tasks if not name.startswith("celery.")),
             "clock_ahead_s": 0.0,
         }

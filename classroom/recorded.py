@@ -22,6 +22,7 @@ from kombu import Connection, Consumer
 from kombu.exceptions import EncodeError, LimitExceeded, OperationalError
 from kombu.utils import json as kombu_json
 from redis.exceptions import NoPermissionError, OutOfMemoryError, RedisError
+from redis.exceptions import TimeoutError as RedisTimeout
 
 from ledger import TERMINAL, Ledger
 
@@ -123,13 +124,13 @@ class RecordedAMQP(AMQP):
         if answer == "known":  # somebody sent this id before
             return None
         options.setdefault("confirm_timeout", self.app.conf.broker_transport_options["socket_timeout"])
+        options.setdefault("retry_policy", {"errback": stop_if_it_hangs})
         try:
             return self.publish(producer, name, message, **options)
         except Exception as error:
             refused = isinstance(error.__cause__, NoPermissionError)
-            if (
-                isinstance(error, BROKER_AWAY) and not refused
-            ):  # recorded is accepted: it is sent when the broker is back
+            # Recorded is accepted: it is sent when the broker is back.
+            if isinstance(error, BROKER_AWAY) and not refused:
                 logger.warning("task %s is recorded, but not sent yet: %s", task_id, error)
                 return None
             ledger.step("withdrawn", task_id)
@@ -152,6 +153,12 @@ class RecordedAMQP(AMQP):
                 return channel.queue_declare(queue, passive=True).message_count == 0
             except connection.channel_errors:  # there is no such queue
                 return True
+
+
+def stop_if_it_hangs(error, _):
+    """Try once more to send where the connection was stale, but not where the broker did not answer in time."""
+    if isinstance(error, (TimeoutError, RedisTimeout)):
+        raise error
 
 
 class Request(request.Request):

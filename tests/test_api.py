@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from parts import until
 
+from classroom.code import versions
+
 
 def test_a_task_is_accepted_at_once_and_its_result_follows(api):
     # When I send a task
@@ -117,7 +119,7 @@ def test_workers_are_listed_in_milliseconds(api):
 
 
 def test_health(api):
-    assert api.get("/healthz").json() == {"status": "ok", "broker": "up", "workers": 2}
+    assert api.get("/healthz").json() == {"status": "ok", "broker": "up", "workers": 2, "versions": versions()}
 
 
 def test_the_root_greets_curl_with_text_and_a_browser_with_a_page(api):

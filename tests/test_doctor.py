@@ -11,7 +11,9 @@ import time
 import pytest
 from parts import Api, given, need, need_root, until
 
+from classroom import code
 from classroom.doctor import addresses, here
+from classroom.doctor.cluster import versions
 from classroom.local import ports
 from classroom.local.broker import answers, find_server
 from classroom.local.cluster import NAMES, ROOT
@@ -134,7 +136,7 @@ def test_a_sound_cluster_has_a_line_for_each_check_and_no_secret_in_it(terminal,
     found = examine(LAB_DIR=str(terminal.lab))
     assert trouble(found) == {}
     checks = ["system", "python", "packages", "memory", "disk", "cluster", "broker", "web", "clock"]
-    assert list(found) == [*checks, "workers", "code", "queue"]
+    assert list(found) == [*checks, "workers", "code", "versions", "queue"]
     # The same in words
     lines = terminal.run("doctor").splitlines()
     assert [line.split()[:2] for line in lines] == [["ok", check] for check in found]
@@ -350,6 +352,27 @@ def test_a_worker_on_other_code_is_found(start, examine, tmp_path):
     found = examine(f"127.0.0.1:{cluster.port}", "--broker-port", str(cluster.broker_port))
     assert trouble(found) == {"code": "note"}
     assert says(found["code"], "note", "other runs other code", "./lab tell other reload")
+
+
+def test_other_versions_than_the_heads_are_found(start, examine, tmp_path, monkeypatch):
+    # Given a worker on a machine that has another redis-py, as far as anybody can tell
+    other = tmp_path / "packages" / "redis-8.1.99.dist-info"
+    other.mkdir(parents=True)
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: redis\nVersion: 8.1.99\n")
+    cluster = start(workers=0)
+    worker = cluster.make_worker("other")
+    worker.env = worker.env | {"PYTHONPATH": str(other.parent)}
+    cluster.workers.append(worker.start())
+    until(lambda: cluster.get("/workers")["workers"], what="the worker to be seen")
+    # I expect it to be named
+    found = examine(f"127.0.0.1:{cluster.port}", "--broker-port", str(cluster.broker_port))
+    assert trouble(found) == {"versions": "note"}
+    assert says(found["versions"], "note", "other has redis 8.1.99, the head", "join line")
+    # and this machine, where it is the other one
+    monkeypatch.syspath_prepend(other.parent)
+    monkeypatch.setattr(code, "versions", code.versions.__wrapped__)
+    assert "this machine has redis 8.1.99" in versions(cluster.url, from_elsewhere=True).detail
+    assert "this machine" not in versions(cluster.url).detail
 
 
 def test_tasks_that_no_worker_takes_are_found(start, examine):

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import pytest
 import redis
@@ -83,3 +84,14 @@ def test_a_queue_with_a_name_that_is_not_allowed_is_a_sentence_and_leaves_nothin
             lambda: cluster.web.said("queue 'gpu' is not allowed: choose a name like 'celery-gpu'"), what="the reason"
         )
         assert cluster.ledger.redis.zcard("lab:waiting") == 0
+
+
+def test_a_broker_that_was_killed_has_its_records_again(cluster):
+    with Api(cluster.url) as api:
+        id = api.submit(x=21)
+        assert api.ended(id)["result"] == 42
+        time.sleep(1.5)  # the log is on the disk once a second
+        cluster.broker.kill()
+        cluster.broker.start()
+        until(cluster.broker_answers, what="the broker to be back")
+        assert until(lambda: api.get(f"/status/{id}").json().get("result"), what="the web server to see it") == 42

@@ -1,6 +1,7 @@
 """The virtual machines, as far as can be told without starting them."""
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from parts import need
+
+from classroom.local.credentials import CODE_LETTERS
 
 PROJECT = Path(__file__).parent.parent
 SCRIPTS = sorted([*PROJECT.glob("provision/*.sh"), PROJECT / "classroom/join/join.sh"])
@@ -48,10 +51,9 @@ def machine(tmp_path):
     for unit in UNITS:
         shutil.copy(unit, units)
     shutil.copytree("/usr/lib/systemd/system", tmp_path / "usr/lib/systemd/system", symlinks=True)
-    programs = tmp_path / "opt/classroom/.venv/bin"
-    programs.mkdir(parents=True)
-    for program in "gunicorn", "python":
-        (programs / program).touch(mode=0o755)
+    for program in "opt/classroom/.venv/bin/gunicorn", "bin/sh":
+        (tmp_path / program).parent.mkdir(parents=True)
+        (tmp_path / program).touch(mode=0o755)
     return tmp_path
 
 
@@ -82,14 +84,14 @@ def test_a_wrong_number_of_workers_stops_with_a_sentence(vagrant, workers):
     assert done.stderr == f'WORKERS is the number of worker VMs, from 1 to 99, and cannot be "{workers}".\n'
 
 
-def test_the_password_is_made_once_and_only_its_owner_can_read_it(vagrant, tmp_path):
-    password = tmp_path / "dot" / "broker-password"
+def test_the_class_code_is_made_once_and_only_its_owner_can_read_it(vagrant, tmp_path):
+    file = tmp_path / "dot" / "class-code"
     vagrant("status")
-    first = password.read_text()
+    first = file.read_text()
     vagrant("status")
-    assert password.read_text() == first
-    assert len(first) == 32
-    assert stat.S_IMODE(password.stat().st_mode) == 0o600
+    assert file.read_text() == first
+    assert re.fullmatch(f"[{CODE_LETTERS}]{{3}}-[{CODE_LETTERS}]{{3}}", first)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)

@@ -6,6 +6,7 @@ from email.utils import parsedate_to_datetime
 
 import redis
 
+from classroom import code
 from classroom.address import hidden
 from classroom.doctor.findings import bad, note, ok
 from classroom.doctor.reach import get
@@ -69,6 +70,26 @@ def workers(url):
         yield note("code", f"{', '.join(old)} {'runs' if len(old) == 1 else 'run'} other code than the head.", cure)
     else:
         yield ok("code", "all workers run the head's")
+
+
+def versions(url, from_elsewhere=False):
+    """Whether Python and the packages are the head's, on this machine `from_elsewhere` and on all workers."""
+    try:
+        heads, listed = get(f"{url}/healthz")[0]["versions"], get(f"{url}/workers")[0]["workers"]
+    except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException) as error:
+        return bad("versions", f"{url} does not tell its versions ({error}).", "Look at what is bad above.")
+    machines = {"this machine": code.versions()} if from_elsewhere else {}
+    machines |= {short(one): one["versions"] for one in listed}
+    words = [
+        f"{machine} has {name} {its.get(name)}, the head {version}"
+        for machine, its in machines.items()
+        for name, version in heads.items()
+        if its.get(name) != version
+    ]
+    if words:
+        cure = "The join line installs the head's packages. Another Python is no trouble as long as tasks run."
+        return note("versions", f"{'; '.join(words)}.", cure)
+    return ok("versions", ", ".join(f"{name} {version}" for name, version in heads.items()) + " on all")
 
 
 def short(worker):

@@ -10,13 +10,13 @@ import psutil
 from packaging.requirements import Requirement
 
 from classroom.address import LAB
+from classroom.code import PACKAGES
 from classroom.doctor.findings import bad, note, ok
 from classroom.local import ports
 from classroom.local.cluster import ROOT
 
 MB = 10**6
 OLDEST = 3, 11  # of Python
-SAME = ("celery", "kombu", "redis")  # packages that all machines should have in the same versions
 WANTED = 5000, 6399  # the ports that the web server and the broker try first
 
 
@@ -47,9 +47,9 @@ def python(found=sys.version_info):
 
 
 def packages(file=ROOT / "requirements.txt"):
-    """Whether what talks to the broker has a version that requirements.txt allows: the head has one, too."""
+    """Whether what talks to the broker has a version that requirements.txt allows."""
     lines = (line.partition("#")[0].strip() for line in file.read_text().splitlines())
-    wanted = [requirement for requirement in map(Requirement, filter(None, lines)) if requirement.name in SAME]
+    wanted = [requirement for requirement in map(Requirement, filter(None, lines)) if requirement.name in PACKAGES]
     wrong = [one for one in wanted if not one.specifier.contains(version(one.name), prereleases=True)]
     if wrong:
         words = ", ".join(f"{one.name} is {version(one.name)} and should be {one.specifier}" for one in wrong)

@@ -58,6 +58,7 @@ def elsewhere(host, url, broker_port):
     if web.outcome == "ok":
         yield cluster.clock_of_web(url)
         yield from cluster.workers(url)
+        yield cluster.versions(url, from_elsewhere=True)
 
 
 def this_folder():
@@ -85,6 +86,7 @@ def this_folder():
         yield cluster.clock(results) if results else bad("results", "No Redis is named for the results.", NAME_ONE)
     if web_answers:
         yield from cluster.workers(url)
+        yield cluster.versions(url)
     if results:
         yield cluster.queue(results)
 

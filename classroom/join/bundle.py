@@ -14,7 +14,7 @@ from classroom import code
 # flask, because an exercise's file holds its endpoint too; async-timeout, as redis needs it on Debian 12's Python.
 NEEDS = ("celery", "redis", "packaging", "flask", "async-timeout")
 
-ALSO = ("provision/hardening.conf",)
+ALSO = ("provision/classroom-worker.service", "provision/hardening.conf")  # for a machine that joins as a service
 
 
 def bundle(extra):

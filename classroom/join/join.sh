@@ -38,11 +38,12 @@ main() {
 
     [ $again = yes ] || echo "Joining $head as $node:"
     check_python
+    [ $service = no ] || [ "$(id -u)" -eq 0 ] || stop "--service needs root." "… | sudo sh -s -- --service"
+    [ $again = yes ] || check
     if [ $service = yes ]; then
         install_service
         return
     fi
-    [ $again = yes ] || check
     mkdir -p "$dir" || stop "$dir cannot be made." "Name a folder that can be written: CLASSROOM_DIR=/tmp/classroom"
     if fetch; then
         packages
@@ -70,6 +71,9 @@ END
 }
 
 check_python() {
+    case $(uname -s) in
+        MINGW* | MSYS* | CYGWIN*) stop "This is Windows without WSL: workers do not run on it." "Install WSL (wsl --install), and join inside it." ;;
+    esac
     for python in python3 python3.14 python3.13 python3.12 python3.11; do
         "$python" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && {
             ok "$("$python" --version)"
@@ -97,6 +101,7 @@ END
     else
         ok "the clock is right"
     fi
+    [ $service = no ] || [ ! -e /etc/classroom-worker.env ] || return 0 # it has this name already
     # The name of a worker that just died is free again after some seconds.
     for _ in 1 2 3 4 5 6 7; do
         get "$head/workers" | grep -q "\"name\":\"$node\"" || { ok "nobody else is called $node"; return; }
@@ -152,51 +157,34 @@ replace() {
     fi
 }
 
-# A service of this machine, which joins at every boot, as a user of its own.
+# A service of this machine, which joins at every boot, as a user of its own. The same line twice changes nothing.
 install_service() {
-    [ "$(id -u)" -eq 0 ] || stop "--service needs root." "… | sudo sh -s -- --service"
-    unit=/etc/systemd/system/classroom-worker.service home=/var/lib/classroom-worker
-    id classroom >/dev/null 2>&1 || useradd --system --no-create-home --home-dir "$home" --shell /usr/sbin/nologin classroom
-    mkdir -p "$home" "$unit.d"
-    get -o "$home/join.sh" "$head/join/$code"
-    get "$head/join/$code/bundle.tar.gz" | tar -xzf - -C "$home" provision/hardening.conf
-    install -m 644 "$home/provision/hardening.conf" "$unit.d/hardening.conf"
-    chown -R classroom: "$home"
-    cat >"$unit.new" <<END
-[Unit]
-Description=A classroom worker that joined $head
-Wants=network-online.target
-After=network-online.target
-# Never give up starting: the head may come later.
-StartLimitIntervalSec=0
-
-[Service]
-User=classroom
-StateDirectory=classroom-worker
-StateDirectoryMode=0700
-Environment=CLASSROOM_DIR=$home
-WorkingDirectory=$home
-ExecStart=/bin/sh $home/join.sh --again --name $name --concurrency $concurrency
-Restart=always
-RestartSec=3
-# It was told to stop.
-RestartPreventExitStatus=3
-# SIGQUIT is Celery's cold shutdown: the worker gives back what it holds, at once.
-KillSignal=SIGQUIT
-KillMode=mixed
-TimeoutStopSec=120
-
-[Install]
-WantedBy=multi-user.target
-END
-    chmod 644 "$unit.new"
-    if cmp -s "$unit.new" "$unit"; then rm "$unit.new"; else mv "$unit.new" "$unit"; fi
+    umask 022
+    home=/var/lib/classroom-worker units=/etc/systemd/system changed=no
+    new=$(mktemp -d)
+    get "$head/join/$code/bundle.tar.gz" | tar -xzf - -C "$new" provision
+    get -o "$new/join.sh" "$head/join/$code"
+    printf '# joined %s with %s\nOPTIONS=--name %s --concurrency %s\n' "$head" "$code" "$name" "$concurrency" >"$new/env"
+    env | grep -E '^https?_proxy=' >>"$new/env" || true
+    id classroom >/dev/null 2>&1 || useradd --system --user-group --no-create-home --shell /usr/sbin/nologin classroom
+    install -d -m 700 -o classroom -g classroom "$home"
+    install -m 600 -o classroom -g classroom "$new/join.sh" "$home/join.sh"
+    put "$new/provision/hardening.conf" $units/classroom-.service.d/hardening.conf 644
+    put "$new/provision/classroom-worker.service" $units/classroom-worker.service 644
+    put "$new/env" /etc/classroom-worker.env 600 # it holds the code
+    rm -r "$new"
     systemctl daemon-reload
-    systemctl enable --quiet --now classroom-worker
-    # What joined otherwise before starts again; the same line twice changes nothing.
-    echo "$head $code $name $concurrency" >"$home/line.new"
-    cmp -s "$home/line.new" "$home/line" || { mv "$home/line.new" "$home/line"; systemctl restart classroom-worker; }
+    systemctl enable --quiet classroom-worker
+    if [ $changed = yes ]; then systemctl restart classroom-worker; else systemctl start classroom-worker; fi
     ok "the service classroom-worker is started: journalctl -fu classroom-worker shows what it does"
+}
+
+# put FROM TO MODE: install a file, unless it is there already.
+put() {
+    if ! cmp -s "$1" "$2"; then
+        install -D -m "$3" "$1" "$2"
+        changed=yes
+    fi
 }
 
 { main "$@"; }

@@ -5,6 +5,8 @@ import shutil
 
 import redis
 
+from classroom.local.private import write
+
 CONFIG = """\
 # Written by ./lab up at each start.
 bind {hosts}
@@ -51,8 +53,7 @@ def write_config(folder, hosts, port, users):
     data.mkdir(mode=0o700, exist_ok=True)
     quoted = str(data).replace("\\", "\\\\").replace('"', '\\"')
     config = folder / "broker.conf"
-    with open(os.open(config, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
-        out.write(CONFIG.format(hosts=" ".join(hosts), port=port, users=users, data=quoted))
+    write(config, CONFIG.format(hosts=" ".join(hosts), port=port, users=users, data=quoted))
     return config
 
 

@@ -18,6 +18,7 @@ from classroom.local.addresses import ask_on_terminal, choose
 from classroom.local.cluster import NO_PROXY, ROOT, STOP_BROKER, STOP_WEB, STOP_WORKER, LocalCluster
 from classroom.local.credentials import Credentials
 from classroom.local.follow import Follower
+from classroom.local.private import write
 from classroom.local.process import NotReady, stop_all
 from classroom.local.reload import Reloader
 from classroom.local.supervise import Supervisor
@@ -191,10 +192,7 @@ def note(cluster):
         "join": cluster.join_line,
         "processes": [(process.name, process.pid, process.process.create_time()) for process in started],
     }
-    draft = LAB / "cluster.json.new"
-    with open(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as out:
-        json.dump(words, out)
-    draft.replace(LAB / "cluster.json")
+    write(LAB / "cluster.json", json.dumps(words))
 
 
 def watch(cluster, quiet):

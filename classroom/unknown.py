@@ -6,6 +6,7 @@ from celery.utils.log import get_logger
 from celery.worker.consumer import Consumer
 
 PAUSE = 1.5, 2.5  # seconds before the task is put back: at random, or the same worker might always get it first
+AT_ONCE = 4  # such tasks that it holds beside its own work: more would keep them from those who know them
 PATIENCE = 60  # seconds that it waits for a worker who knows it
 logger = get_logger(__name__)
 
@@ -17,6 +18,8 @@ class UnknownTask(LookupError):
 class PatientConsumer(Consumer):
     """Celery's consumer, which puts an unknown task back while a live worker knows it."""
 
+    held = 0  # tasks that wait to be put back
+
     def on_unknown_task(self, body, message, exc):
         """Put the task back after a pause, or let it fail with a sentence that says who knows it."""
         task_id, name = message.headers.get("id"), message.headers.get("task")
@@ -26,7 +29,9 @@ class PatientConsumer(Consumer):
         waited = float(self.app.ledger.step("unknown", task_id))
         if who and waited < PATIENCE:
             logger.warning("the task %s is not known here, but to %s: put back in 2 s", name, who)
-            self.qos.increment_eventually()  # this worker may take another one meanwhile
+            self.held += 1
+            if self.held <= AT_ONCE:
+                self.qos.increment_eventually()  # this worker may take another one meanwhile
             self.timer.call_after(random.uniform(*PAUSE), self.put_back, (message,))
             return
         known = f"only {who} knows it, and did not take it within {PATIENCE} s" if who else "no worker knows it"
@@ -36,5 +41,7 @@ class PatientConsumer(Consumer):
 
     def put_back(self, message):
         """Give the message back to the queue."""
-        self.qos.decrement_eventually()
+        if self.held <= AT_ONCE:
+            self.qos.decrement_eventually()
+        self.held -= 1
         message.reject_log_error(logger, self.connection_errors, requeue=True)

@@ -34,9 +34,9 @@ def join(head, code, options):
             script = answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
-            answered = f"{head} answered {error.code} {error.reason}."
-            said = "This is not the class code." if error.code == 403 else answered
-        raise click.ClickException(said) from None
+            if error.headers.get_content_type() != "text/plain":
+                raise click.ClickException(f"{head} answered {error.code} {error.reason}.") from None
+            script = error.read().decode()  # which says why not
     except OSError as error:
         raise click.ClickException(f"{head} does not answer ({error}).") from None
     os.execvp("sh", ["sh", "-c", script, "join", *options])

@@ -1,5 +1,6 @@
 """What makes a process that Celery starts a worker of the cluster: patient, and with a name of its own."""
 
+import logging
 import os
 import secrets
 import socket
@@ -35,11 +36,20 @@ def prepare(sender, **_):
     sys.stdout.reconfigure(line_buffering=True)
     sender.app.conf.update(sender.app.patient)
     sender.app.ledger = Ledger(sender.app.results, patient=True)
+    for name in ("celery.worker.consumer.consumer", "celery.worker.consumer.connection"):
+        logging.getLogger(name).addFilter(in_short)
     heart = Heartbeat(sender)
     heartbeat_sent.connect(heart.beat, weak=False)
     worker_ready.connect(heart.look_after, weak=False)
     worker_shutting_down.connect(heart.go_on, weak=False)
     worker_shutdown.connect(heart.stop, weak=False)
+
+
+def in_short(record):
+    """Leave out the traceback of a lost connection: the line before it says what happened."""
+    if record.exc_info and isinstance(record.exc_info[1], (RedisError, OSError)):
+        record.exc_info = None
+    return True
 
 
 @celeryd_after_setup.connect

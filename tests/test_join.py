@@ -108,6 +108,17 @@ def test_a_wrong_code_is_told_in_two_lines_and_guessing_is_slow(lab):
     lab.joined(lab.join("pc2"))
 
 
+def test_a_cluster_that_is_not_for_a_class_says_so(cluster):
+    need("curl", "curl")
+    for command in (
+        f"curl -sS {cluster.url}/join/7K3-QF9 | sh",
+        f"{ROOT}/lab worker --join {cluster.url} --code 7K3-QF9",
+    ):
+        done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == "This cluster is not for a class: the teacher starts one with ./lab up --class\n"
+
+
 def test_a_clone_joins_with_address_and_code(lab):
 
     host = lab.network.add("laptop")

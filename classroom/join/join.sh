@@ -125,11 +125,11 @@ packages() {
         return
     fi
     wheels=$head/join/$code/wheels/
-    "$python" -m venv --clear --without-pip "$dir/venv"
+    "$python" -m venv --clear --without-pip "$dir/venv.new"
     get -o "$dir/pip.whl" "${wheels}pip.whl"
     rm -rf "$dir/pip"
     "$python" -m zipfile -e "$dir/pip.whl" "$dir/pip" # old ones do not run from within the file
-    set -- env PYTHONPATH="$dir/pip" "$dir/venv/bin/python" -m pip --disable-pip-version-check install --quiet --no-compile \
+    set -- env PYTHONPATH="$dir/pip" "$dir/venv.new/bin/python" -m pip --disable-pip-version-check install --quiet --no-compile \
         --trusted-host "$host" --find-links "$wheels" -r "$dir/new/requirements.txt"
     "$@" --no-index 2>"$dir/pip.log" || {
         note "not every package of the head fits this machine: asking the index"
@@ -139,7 +139,9 @@ packages() {
         }
     }
     rm -rf "$dir/pip"
-    mv "$dir/wanted.txt" "$dir/venv/installed.txt"
+    mv "$dir/wanted.txt" "$dir/venv.new/installed.txt"
+    rm -rf "$dir/venv"
+    mv "$dir/venv.new" "$dir/venv"
     ok "$(wc -l <"$dir/new/requirements.txt") packages"
 }
 

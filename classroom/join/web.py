@@ -9,6 +9,7 @@ from string import Template
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request
+from redis import RedisError
 
 from classroom import code
 from classroom.join import bundle
@@ -18,21 +19,19 @@ from tasks import celery
 
 bp = Blueprint("join", __name__, url_prefix="/join")
 GUESSES, PER = 10, 60  # wrong codes that one address may try, in so many seconds
-NO = """\
-echo "This is not the class code: ask for the line that joins again (the teacher sees it with ./lab join-line)." >&2
-exit 1
-"""
 
 
 def install(app):
-    """Serve these addresses, where there is a class to join."""
+    """Serve these addresses, and keep the code that is here now for those who join."""
+    app.register_blueprint(bp)
     if class_of().get("worker_url"):
         packed_code()
-        app.register_blueprint(bp)
 
 
 def admit(given):
-    """Return where the code is the class's; else answer 403, and after some guesses 429."""
+    """Return where the code is the class's; else answer 403, after some guesses 429, and 404 without a class."""
+    if not class_of().get("worker_url"):
+        raise Problem(404, "This cluster is not for a class: the teacher starts one with ./lab up --class")
     key = f"lab:guesses:{request.remote_addr}"
     redis = celery.ledger.redis
     if int(redis.get(key) or 0) >= GUESSES:
@@ -41,7 +40,8 @@ def admit(given):
         return
     with redis.pipeline() as pipe:
         pipe.incr(key).expire(key, PER).execute()
-    raise Problem(403, "This is not the class code: ask for the line that joins again.")
+    words = "ask for the line that joins again (the teacher sees it with ./lab join-line)."
+    raise Problem(403, f"This is not the class code: {words}")
 
 
 @bp.get("/<given>")
@@ -50,8 +50,9 @@ def script(given):
     try:
         admit(given)
     except Problem as problem:
-        words = NO if problem.code == 403 else f"echo '{problem.description}' >&2\nexit 1\n"
-        return Response(words, problem.code, mimetype="text/plain")
+        return refusal(problem.description, problem.code)
+    except RedisError:
+        return refusal("The broker does not answer at the moment: type the line again.", 503)
     broker = urlsplit(class_of()["worker_url"])
     words = {
         "head": request.url_root.rstrip("/"),
@@ -63,6 +64,11 @@ def script(given):
     text = AtTemplate(Path(__file__).with_name("join.sh").read_text())
     filled = text.substitute({key: shlex.quote(word) for key, word in words.items()})
     return Response(filled, mimetype="text/plain")
+
+
+def refusal(sentence, status):
+    """A script that says why nobody joins."""
+    return Response(f"echo {shlex.quote(sentence)} >&2\nexit 1\n", status, mimetype="text/plain")
 
 
 class AtTemplate(Template):

@@ -58,13 +58,13 @@ local function fail(id, message) finish(id, 'FAILURE', cjson.encode({type = 'Wor
 
 -- Its attempt is over, but not the task: somebody else may have it, unless it has been the end of too many.
 -- `why` is 'returned' by a worker that stops, or lost with its 'process', or with its whole 'worker'.
-local function give_back(id, why, due)
+local function give_back(id, why)
   set(id, 'back', why)
   if get(id, 'cancelled') then return finish(id, 'REVOKED', '') end
   if why ~= 'returned' and add(id, 'lost', 1) >= MAX_LOST then
     return fail(id, 'given up after ' .. MAX_LOST .. ' workers died while running it')
   end
-  enqueue(id, 'PENDING', why == 'returned' and 'returned' or 'lost', due)
+  enqueue(id, 'PENDING', why == 'returned' and 'returned' or 'lost', now)
 end
 
 -- A queue is first in, first out: what was sent before a task was even submitted that has been taken out, is out too.
@@ -136,7 +136,7 @@ end
 -- A worker gives the task back: 'returned' because it stops, or because the 'process' that ran it died.
 function steps.returned(id, worker, why)
   local runs_it = redis.call('ZSCORE', 'lab:running', id) and get(id, 'worker') == worker
-  if runs_it then give_back(id, why, get(id, 'submitted')) end -- its message goes back to the queue's head
+  if runs_it then give_back(id, why) end
   return 1
 end
 

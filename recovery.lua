@@ -120,7 +120,7 @@ function steps.overdue(...)
     redis.call('ZREM', 'lab:running', id)
     local message = get(id, 'message')
     if known(id) and not is_terminal(id) then
-      if message then give_back(id, 'worker', get(id, 'submitted')) else fail(id, 'its worker died, and its message is not known') end
+      if message then give_back(id, 'worker') else fail(id, 'its worker died, and its message is not known') end
     end
     if message and get(id, 'state') == 'PENDING' then again[#again + 1] = message end
   end
@@ -137,13 +137,15 @@ function steps.overdue(...)
   return again
 end
 
--- What was begun before goes to the head of its queue, where the broker is this Redis: it has waited its turn.
+-- What was begun before goes from the tail of its queue to the head, where the broker is this Redis.
 function steps.first(id)
-  local queue, begun = get(id, 'queue'), get(id, 'attempt') ~= '0'
-  for _, message in ipairs(begun and redis.call('LRANGE', queue, 0, 50) or {}) do
-    if message:find('"correlation_id": "' .. id, 1, true) then
+  local queue = get(id, 'queue')
+  if not queue or get(id, 'attempt') == '0' then return 0 end
+  for _, message in ipairs(redis.call('LRANGE', queue, 0, 50)) do
+    if message:find('"correlation_id": "' .. id .. '"', 1, true) then
       redis.call('LREM', queue, 1, message)
-      return redis.call('RPUSH', queue, message)
+      redis.call('RPUSH', queue, message)
+      return redis.call('ZADD', 'lab:waiting', 'XX', get(id, 'submitted'), id)
     end
   end
   return 0

@@ -7,14 +7,16 @@ import time
 from contextlib import suppress
 
 from celery.utils.log import get_logger
-from celery.worker.state import active_requests
+from celery.worker import state
 from redis import RedisError
+from redis.exceptions import AuthenticationError
 
 from classroom.code import fingerprint, versions
 from classroom.control import Control
 from ledger import CLOCKS_APART, Ledger
 
 BEAT = 1.5  # seconds
+LOCKED_OUT = "The broker lets this worker in no longer: join again, with the line that the teacher shows now."
 logger = get_logger(__name__)
 
 
@@ -50,7 +52,7 @@ class Heartbeat:
         if not self.greeted:
             self.ledger.step("hello", self.name)
             self.greeted = True
-        running = [request.id for request in active_requests]
+        running = [request.id for request in state.active_requests]
         about = self.about | {"paused": self.control.is_paused}
         time_there, *orders = self.ledger.step("alive", self.name, json.dumps(about), self.about["code"], *running)
         self.compare_clocks(time.time() - float(time_there))
@@ -73,6 +75,9 @@ class Heartbeat:
         while not self.stopped.wait(BEAT):
             try:
                 self.worker.app.recover(ledger)
+            except AuthenticationError:
+                logger.error(LOCKED_OUT)
+                state.should_terminate = 1
             except Exception as error:  # whatever a broker that is away or returns can raise: the next look may work
                 logger.warning("could not look for lost tasks: %r", error)
 

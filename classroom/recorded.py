@@ -182,6 +182,8 @@ class Request(request.Request):
         if requeue:
             self.task.app.ledger.step("returned", self.id, self.hostname, self.why)
         super().reject(requeue)
+        if requeue and self.why == "process":  # Celery has only planned to give it back: this comes after it
+            self._on_reject.fun(self.task.app.ledger.step, "first", self.id)
         self.let_go()
 
     def cancel(self, *args, **kwargs):

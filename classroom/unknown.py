@@ -18,7 +18,9 @@ class UnknownTask(LookupError):
 class PatientConsumer(Consumer):
     """Celery's consumer, which puts an unknown task back while a live worker knows it."""
 
-    held = 0  # tasks that wait to be put back
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.held = set()  # the messages that wait to be put back
 
     def on_unknown_task(self, body, message, exc):
         """Put the task back after a pause, or let it fail with a sentence that says who knows it."""
@@ -29,19 +31,21 @@ class PatientConsumer(Consumer):
         waited = float(self.app.ledger.step("unknown", task_id))
         if who and waited < PATIENCE:
             logger.warning("the task %s is not known here, but to %s: put back in 2 s", name, who)
-            self.held += 1
-            if self.held <= AT_ONCE:
-                self.qos.increment_eventually()  # this worker may take another one meanwhile
-            self.timer.call_after(random.uniform(*PAUSE), self.put_back, (message,))
+            # The worker may take another one meanwhile; of this connection, as a later one begins anew.
+            qos = self.qos if len(self.held) < AT_ONCE else None
+            if qos:
+                qos.increment_eventually()
+            self.held.add(message.delivery_tag)
+            self.timer.call_after(random.uniform(*PAUSE), self.put_back, (message, qos))
             return
         known = f"only {who} knows it, and did not take it within {PATIENCE} s" if who else "no worker knows it"
         logger.error("the task %s cannot be run: %s", name, known)
         message.reject_log_error(logger, self.connection_errors)
         self.app.backend.mark_as_failure(task_id, UnknownTask(f"the task {name!r} cannot be run: {known}"))
 
-    def put_back(self, message):
+    def put_back(self, message, qos):
         """Give the message back to the queue."""
-        if self.held <= AT_ONCE:
-            self.qos.decrement_eventually()
-        self.held -= 1
+        if qos:
+            qos.decrement_eventually()
+        self.held.discard(message.delivery_tag)
         message.reject_log_error(logger, self.connection_errors, requeue=True)

@@ -16,9 +16,9 @@ from celery.signals import (
     worker_shutting_down,
 )
 from redis import RedisError
-from redis.exceptions import NoPermissionError
+from redis.exceptions import AuthenticationError, NoPermissionError
 
-from classroom.heartbeat import BEAT, Heartbeat
+from classroom.heartbeat import BEAT, LOCKED_OUT, Heartbeat
 from ledger import Ledger
 
 
@@ -60,6 +60,8 @@ def check_queues(instance, **_):
             Ledger(instance.app.results).redis.exists(name)
         except NoPermissionError:
             sys.exit(f"The queue {name!r} is not allowed on this broker: choose a name like 'celery-{name}'.")
+        except AuthenticationError:
+            sys.exit(LOCKED_OUT)
         except RedisError:  # it is not there yet: the worker will wait for it
             return
 

@@ -2,7 +2,7 @@
 # The broker machine, head of the cluster: Redis holds the queue and the results, gunicorn serves the web.
 set -eu
 umask 022
-id classroom >/dev/null 2>&1 || useradd --system --user-group --no-create-home --shell /usr/sbin/nologin classroom
+id classroom-web >/dev/null 2>&1 || useradd --system --user-group --no-create-home --shell /usr/sbin/nologin classroom-web
 
 # start UNIT PATH...: run UNIT now and at every boot, and again if anything in PATH is newer than it.
 start() {
@@ -33,13 +33,15 @@ fi
 
 # Passwords are made once, and stay here; the class code comes from the Vagrantfile. Only the web may read what it needs.
 .venv/bin/python -m classroom.local.head /etc/classroom "$BROKER_IP" "$CLASS_CODE"
-chgrp classroom /etc/classroom /etc/classroom/class.json
+chgrp classroom-web /etc/classroom /etc/classroom/class.json
 chmod g+rX /etc/classroom /etc/classroom/class.json
 
 # Redis reads our settings last, so they win over Debian's.
-cat provision/redis.conf /etc/classroom/redis-users.conf >/etc/classroom/redis.conf
-echo "bind 127.0.0.1 $BROKER_IP" >>/etc/classroom/redis.conf
-install -C -m 640 -o root -g redis /etc/classroom/redis.conf /etc/redis/classroom.conf
+new=$(mktemp)
+cat provision/redis.conf /etc/classroom/redis-users.conf >"$new"
+echo "bind 127.0.0.1 $BROKER_IP" >>"$new"
+install -C -m 640 -o root -g redis "$new" /etc/redis/classroom.conf
+rm "$new"
 grep -q classroom.conf /etc/redis/redis.conf || echo "include /etc/redis/classroom.conf" >>/etc/redis/redis.conf
 
 # systemd reads this folder for every unit whose name starts with "classroom-".

@@ -5,7 +5,7 @@ script=$(mktemp)
 
 # The broker machine may still be busy with its own setup. To a wrong code (403) it answers with a script that says so.
 for try in $(seq 240); do
-    case $(curl --noproxy '*' -s --max-time 60 -o "$script" -w '%{http_code}' "http://$BROKER_IP:5000/join/$CLASS_CODE") in
+    case $(curl --noproxy '*' -s --connect-timeout 5 --max-time 60 -o "$script" -w '%{http_code}' "http://$BROKER_IP:5000/join/$CLASS_CODE") in
         200 | 403)
             sh "$script" --service
             rm "$script"

@@ -363,11 +363,11 @@ def test_other_versions_than_the_heads_are_found(start, examine, tmp_path, monke
     worker = cluster.make_worker("other")
     worker.env = worker.env | {"PYTHONPATH": str(other.parent)}
     cluster.workers.append(worker.start())
-    until(lambda: cluster.get("/workers")["workers"], what="the worker to be seen")
+    name = until(lambda: cluster.get("/workers")["workers"], what="the worker to be seen")[0]["name"]
     # I expect it to be named
     found = examine(f"127.0.0.1:{cluster.port}", "--broker-port", str(cluster.broker_port))
     assert trouble(found) == {"versions": "note"}
-    assert says(found["versions"], "note", "other has redis 8.1.99, the head", "join line")
+    assert says(found["versions"], "note", f"{name} has redis 8.1.99, the head", "join line")
     # and this machine, where it is the other one
     monkeypatch.syspath_prepend(other.parent)
     monkeypatch.setattr(code, "versions", code.versions.__wrapped__)

@@ -8,6 +8,7 @@ import pytest
 from parts import Api, given, until
 
 from classroom.local.cluster import ROOT, LocalCluster
+from classroom.unknown import AT_ONCE
 
 
 @pytest.fixture(scope="module")
@@ -114,10 +115,15 @@ def test_a_task_that_only_another_worker_knows_waits_for_that_one(start):
         # When that task is sent, I expect it to be put back until the busy one is free
         task_id = api.post("/run/limited").json()["task_id"]
         until(lambda: other.said("is not known here, but to worker1@"), what="the other to put it back")
+        # and of many such tasks only a few to be held there
+        many = [api.post("/run/limited").json()["task_id"] for _ in range(12)]
+        seen = [cluster.ledger.redis.hlen("unacked") for _ in range(40) if not time.sleep(0.05)]
+        assert AT_ONCE < max(seen) <= 1 + 1 + AT_ONCE
         # and the other to do what it knows meanwhile
         assert api.ended(api.submit())["worker"].startswith("other@")
         status = api.ended(task_id)
         assert (status["state"], status["attempt"], status["worker"].split("@")[0]) == ("SUCCESS", 1, "worker1")
+        assert {api.ended(each)["state"] for each in many} == {"SUCCESS"}
         # When nobody is left who knows it, I expect a failure that says so
         knowing.process.terminate()
         until(lambda: not knowing.alive, what="it to stop")

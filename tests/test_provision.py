@@ -71,13 +71,13 @@ class Vms:
         return said + machine.provision(ROOT / f"provision/{role}.sh", **settings)
 
     def working(self, *names):
-        """Wait until exactly these machines have a worker in the cluster."""
+        """Wait until exactly these workers are in the cluster."""
         with Api(self.url) as api:
 
             def names_now():
                 return sorted(one["name"] for one in api.get("/workers").json().get("workers", []))
 
-            until(lambda: names_now() == [f"worker@{name}" for name in names], 60, f"workers on {names}")
+            until(lambda: names_now() == sorted(names), 60, f"the workers {names}")
 
 
 def started(machine, *units):
@@ -96,22 +96,28 @@ def test_the_scripts_make_a_cluster_that_lives_through_what_machines_do(vms):
         the_broker_comes_back_with_what_it_had,
         new_code_on_the_broker_reaches_the_workers,
         a_wrong_code_stops_with_a_sentence,
+        another_name_is_taken_over,
+        a_new_class_code_reaches_those_who_are_provisioned,
+        a_broker_with_new_passwords_has_its_workers_again,
     ):
         step(vms)
 
 
 def after_vagrant_up_tasks_run_on_every_worker(vms):
     print("".join(vms.said))
-    vms.working("worker1", "worker2")
+    vms.working("worker@worker1", "worker@worker2")
     with Api(vms.url) as api:
         ended = [api.ended(id) for id in [api.submit(x=n, seconds=0.5) for n in range(8)]]
         assert [status["result"] for status in ended] == [2 * n for n in range(8)]
         assert {status["worker"] for status in ended} == {"worker@worker1", "worker@worker2"}
-    # and as nobody who may do harm: the broker is not root's, and nobody but root reads a password
-    assert vms.broker.run("stat", "-c", "%U %a", "/etc/classroom/credentials.json").split() == ["root", "600"]
-    user = "ps -o user= -p $(systemctl show --property=MainPID --value {})".format
-    assert vms.broker.run("sh", "-c", user("classroom-web")).strip() == "classroom"
-    assert vms.workers[0].run("sh", "-c", user("classroom-worker")).strip() == "classroom"
+    # and as nobody who may do harm: services have users of their own, and the web's reads what it needs
+    user = "ps -o user:20= -p $(systemctl show --property=MainPID --value {})".format
+    assert vms.broker.run("sh", "-c", user("classroom-web")).strip() == "classroom-web"
+    assert vms.workers[0].run("sh", "-c", user("classroom-worker")).strip() == "classroom-worker"
+    look = "for file in /etc/classroom/* /etc/redis/*; do ! [ -r $file ] || echo $file; done"
+    assert vms.broker.run("runuser", "-u", "classroom-web", "--", "sh", "-c", look).split() == [
+        "/etc/classroom/class.json"
+    ]
     asked = "import redis; redis.Redis('127.0.0.1').ping()"
     assert "AuthenticationError" in vms.broker.run("/opt/classroom/.venv/bin/python", "-c", asked, check=False)
 
@@ -127,7 +133,7 @@ def the_join_line_and_the_token_that_it_prints_are_true(vms):
 
 
 def to_provision_again_changes_nothing(vms):
-    vms.working("worker1", "worker2")
+    vms.working("worker@worker1", "worker@worker2")
     units = {vms.broker: ["redis-server", "classroom-web"], vms.workers[0]: ["classroom-worker"]}
     before = {machine: started(machine, *units[machine]) for machine in units}
     said = "".join(vms.provision(machine) for machine in units)
@@ -136,15 +142,15 @@ def to_provision_again_changes_nothing(vms):
 
 
 def a_halted_worker_loses_no_task_and_joins_again_by_itself(vms):
-    vms.working("worker1", "worker2")
+    vms.working("worker@worker1", "worker@worker2")
     with Api(vms.url) as api:
         id = api.submit(seconds=8)
         name = until(lambda: api.status(id)["worker"], what="a worker to take it").split("@")[1]
         vms.machines[name].halt()
         assert api.ended(id)["attempt"] == 2
-    vms.working(*{"worker1", "worker2"} - {name})
+    vms.working(*{"worker@worker1", "worker@worker2"} - {f"worker@{name}"})
     vms.machines[name].boot()
-    vms.working("worker1", "worker2")
+    vms.working("worker@worker1", "worker@worker2")
 
 
 def the_broker_comes_back_with_what_it_had(vms):
@@ -154,7 +160,7 @@ def the_broker_comes_back_with_what_it_had(vms):
         time.sleep(1.5)  # everysec: what is older than a second is on the disk
     vms.broker.halt()
     vms.broker.boot()
-    vms.working("worker1", "worker2")
+    vms.working("worker@worker1", "worker@worker2")
     with Api(vms.url) as api:
         assert api.status(id)["result"] == 42
         assert api.ended(api.submit(x=1, seconds=0))["result"] == 2
@@ -176,6 +182,33 @@ def new_code_on_the_broker_reaches_the_workers(vms):
 
 
 def a_wrong_code_stops_with_a_sentence(vms):
-    script = ROOT / "provision/worker.sh"
-    said = vms.workers[0].provision(script, check=False, **vms.settings | {"CLASS_CODE": "AAA-AAA"})
-    assert said.startswith("This is not the class code")
+    before = started(vms.workers[0], "classroom-worker")
+    with pytest.raises(AssertionError, match="ended with 1:\nThis is not the class code"):
+        vms.provision(vms.workers[0], CLASS_CODE="AAA-AAA")
+    assert started(vms.workers[0], "classroom-worker") == before
+
+
+def another_name_is_taken_over(vms):
+    line = f"curl -sS {vms.url}/join/{CODE} | sh -s -- --service --name"
+    vms.workers[0].run("sh", "-c", f"{line} other")
+    vms.working("other@worker1", "worker@worker2")
+    vms.workers[0].run("sh", "-c", f"{line} worker")
+    vms.working("worker@worker1", "worker@worker2")
+
+
+def a_new_class_code_reaches_those_who_are_provisioned(vms):
+    vms.settings["CLASS_CODE"] = "8L4-RG9"
+    for machine in vms.machines.values():
+        vms.provision(machine)
+    vms.working("worker@worker1", "worker@worker2")
+
+
+def a_broker_with_new_passwords_has_its_workers_again(vms):
+    before = [started(worker, "classroom-worker") for worker in vms.workers]
+    vms.broker.run("rm", "-r", "/etc/classroom")
+    vms.provision(vms.broker)
+    for worker, then in zip(vms.workers, before, strict=True):
+        until(lambda worker=worker, then=then: started(worker, "classroom-worker") != then, 60, "a new start")
+    vms.working("worker@worker1", "worker@worker2")
+    with Api(vms.url) as api:
+        assert api.ended(api.submit(x=1, seconds=0))["state"] == "SUCCESS"

@@ -79,9 +79,9 @@ def versions(url, from_elsewhere=False):
     except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException) as error:
         return bad("versions", f"{url} does not tell its versions ({error}).", "Look at what is bad above.")
     machines = {"this machine": code.versions()} if from_elsewhere else {}
-    machines |= {short(one): one["versions"] for one in listed}
+    machines |= {one["name"]: one.get("versions", {}) for one in listed}
     words = [
-        f"{machine} has {name} {its.get(name)}, the head {version}"
+        f"{machine} has {name} {its.get(name, 'of an unknown version')}, the head {version}"
         for machine, its in machines.items()
         for name, version in heads.items()
         if its.get(name) != version

@@ -9,6 +9,7 @@ main() {
     case $base in /*) ;; *) base=$PWD/$base ;; esac
     unset BROKER_URL RESULT_BACKEND CELERY_RESULT_BACKEND LAB_DIR EXERCISE_FILE # of another lesson
     name=worker concurrency=1 service=no again=no
+    units=/etc/systemd/system ours=/etc/classroom-worker # of the service
 
     ok() { printf '  ok    %s\n' "$1"; }
     note() { printf '  note  %s\n' "$1"; }
@@ -38,7 +39,7 @@ main() {
 
     [ $again = yes ] || echo "Joining $head as $node:"
     check_python
-    [ $service = no ] || [ "$(id -u)" -eq 0 ] || stop "--service needs root." "… | sudo sh -s -- --service"
+    [ $service = no ] || check_service
     [ $again = yes ] || check
     if [ $service = yes ]; then
         install_service
@@ -83,6 +84,11 @@ check_python() {
     stop "There is no Python 3.11 or newer here." "On Debian or Ubuntu: sudo apt install python3"
 }
 
+check_service() {
+    [ "$(id -u)" -eq 0 ] || stop "--service needs root." "… | sudo sh -s -- --service"
+    [ -d /run/systemd/system ] || stop "--service needs systemd, which does not run here." "Join in a terminal: the same line without it."
+}
+
 check() {
     get -o /dev/null "$head/healthz" || note "The web server says that something is wrong with the broker."
     ok "the web server answers"
@@ -101,7 +107,9 @@ END
     else
         ok "the clock is right"
     fi
-    [ $service = no ] || [ ! -e /etc/classroom-worker.env ] || return 0 # it has this name already
+    if [ $service = yes ] && systemctl is-active --quiet classroom-worker && grep -q -- "--name $name " "$ours/env"; then
+        return # that is the service itself
+    fi
     # The name of a worker that just died is free again after some seconds.
     for _ in 1 2 3 4 5 6 7; do
         get "$head/workers" | grep -q "\"name\":\"$node\"" || { ok "nobody else is called $node"; return; }
@@ -118,12 +126,14 @@ fetch() {
     ok "the code is $(cat "$dir/new/fingerprint")"
 }
 
-# The head has all packages; the configured index is asked only where one of them does not fit this machine.
 packages() {
     { "$python" -VV; uname -m; cat "$dir/new/requirements.txt"; } >"$dir/wanted.txt"
-    if cmp -s "$dir/wanted.txt" "$dir/venv/installed.txt"; then
-        return
-    fi
+    cmp -s "$dir/wanted.txt" "$dir/venv/installed.txt" || install_packages
+    ok "$(wc -l <"$dir/new/requirements.txt") packages in the head's versions, such as $(grep ^celery= "$dir/new/requirements.txt")"
+}
+
+# The head has all packages; the configured index is asked only where one of them does not fit this machine.
+install_packages() {
     wheels=$head/join/$code/wheels/
     "$python" -m venv --clear --without-pip "$dir/venv.new"
     get -o "$dir/pip.whl" "${wheels}pip.whl"
@@ -142,7 +152,6 @@ packages() {
     mv "$dir/wanted.txt" "$dir/venv.new/installed.txt"
     rm -rf "$dir/venv"
     mv "$dir/venv.new" "$dir/venv"
-    ok "$(wc -l <"$dir/new/requirements.txt") packages"
 }
 
 # The new code takes the old one's place when it can be imported.
@@ -162,21 +171,20 @@ replace() {
 # A service of this machine, which joins at every boot, as a user of its own. The same line twice changes nothing.
 install_service() {
     umask 022
-    home=/var/lib/classroom-worker units=/etc/systemd/system changed=no
-    new=$(mktemp -d)
+    user=classroom-worker new=$(mktemp -d) changed=no
     get "$head/join/$code/bundle.tar.gz" | tar -xzf - -C "$new" provision
     get -o "$new/join.sh" "$head/join/$code"
     printf '# joined %s with %s\nOPTIONS=--name %s --concurrency %s\n' "$head" "$code" "$name" "$concurrency" >"$new/env"
     env | grep -E '^https?_proxy=' >>"$new/env" || true
-    id classroom >/dev/null 2>&1 || useradd --system --user-group --no-create-home --shell /usr/sbin/nologin classroom
-    install -d -m 700 -o classroom -g classroom "$home"
-    install -m 600 -o classroom -g classroom "$new/join.sh" "$home/join.sh"
+    id $user >/dev/null 2>&1 || useradd --system --user-group --no-create-home --shell /usr/sbin/nologin $user
     put "$new/provision/hardening.conf" $units/classroom-.service.d/hardening.conf 644
     put "$new/provision/classroom-worker.service" $units/classroom-worker.service 644
-    put "$new/env" /etc/classroom-worker.env 600 # it holds the code
-    rm -r "$new"
+    # Root's, as are all that root writes: student code runs as the user, and holds the code anyway.
+    install -D -m 640 -g $user "$new/join.sh" "$ours/join.sh"
     systemctl daemon-reload
     systemctl enable --quiet classroom-worker
+    put "$new/env" "$ours/env" 600
+    rm -r "$new"
     if [ $changed = yes ]; then systemctl restart classroom-worker; else systemctl start classroom-worker; fi
     ok "the service classroom-worker is started: journalctl -fu classroom-worker shows what it does"
 }

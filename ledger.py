@@ -12,6 +12,7 @@ record of its own in Redis, written before the task is queued and changed at eve
     lab:heard       hash        when any worker was heard last, and since when without a gap
     lab:code        string      the fingerprint of the code that workers should run
     lab:passed      hash        queue name: when the latest task was submitted that has been taken from it
+    lab:key:<key>   string      the task that an Idempotency-Key stands for, for a day
     lab:steps       stream      one entry for each step of each task, in Redis's order; the oldest are dropped
 
 The steps of a task are in ledger.lua, those of workers in recovery.lua: Redis runs each as a whole or not
@@ -40,7 +41,7 @@ local CANCEL_GRACE, STEPS_KEPT = {CANCEL_GRACE}, {STEPS_KEPT}
 """
 STEPS = [Path(__file__).with_name(name).read_text() for name in ("ledger.lua", "recovery.lua")]
 SCRIPT = "\n".join([SETTINGS, *STEPS, "return steps[ARGV[1]](unpack(ARGV, 2))"])
-FRUGAL = ("withdrawn", "gone", "workers", "queues")  # steps that run although Redis's memory is full
+GREEDY = ("submitted",)  # the step that Redis refuses when its memory is full; all others help to empty it
 
 
 class Ledger:
@@ -61,13 +62,13 @@ class Ledger:
             socket_connect_timeout=2 if patient else 0.5,
             retry=stubborn if patient else once_more,
         )
-        # The first line makes Redis refuse a step as a whole, and not in its middle, when memory is full.
-        self.script = self.redis.register_script(f"#!lua\n{SCRIPT}")
-        self.frugal = self.redis.register_script(f"#!lua flags=allow-oom\n{SCRIPT}")
+        # The first line makes Redis refuse a step as a whole, not in its middle, when memory is full; or not at all.
+        self.strict = self.redis.register_script(f"#!lua\n{SCRIPT}")
+        self.script = self.redis.register_script(f"#!lua flags=allow-oom\n{SCRIPT}")
 
     def step(self, name, *values):
         """Run one step, with the arguments that it has in its file; returns its answer."""
-        return (self.frugal if name in FRUGAL else self.script)(args=[name, *values])
+        return (self.strict if name in GREEDY else self.script)(args=[name, *values])
 
     def task(self, id):
         """One task's record as a dict, or None where there is none.

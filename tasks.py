@@ -1,4 +1,4 @@
-"""The Celery app and its tasks: this file is all that a worker machine runs.
+"""The Celery app and its tasks: what a worker runs.
 
 Start a worker with:  celery -A tasks worker --loglevel=info
 """

@@ -123,6 +123,8 @@ class RecordedAMQP(AMQP):
             raise QueueFull(f"{most} tasks are waiting already")
         if answer == "known":  # somebody sent this id before
             return None
+        if delay and not self.app.conf.broker_write_url.startswith("redis"):
+            return None  # RabbitMQ would let it hold a worker until then: it is sent when it is due
         options.setdefault("confirm_timeout", self.app.conf.broker_transport_options["socket_timeout"])
         options.setdefault("retry_policy", {"errback": stop_if_it_hangs})
         try:
@@ -276,9 +278,14 @@ class RecordedBackend(RedisBackend):
         if state not in TERMINAL:
             return True
         value = dumps(result) if state == states.SUCCESS else ""
-        error = problem(result) if state == states.FAILURE else ""
+        error = problem(result, self.soft_limit(request)) if state == states.FAILURE else ""
         worker = getattr(request, "hostname", None) or ""
         return bool(step("ended", task_id, attempt, worker, state, value, error))
+
+    def soft_limit(self, request):
+        """The seconds after which this attempt was asked to stop."""
+        _, soft = getattr(request, "timelimit", None) or (None, None)
+        return soft or getattr(self.app.tasks.get(getattr(request, "task", None)), "soft_time_limit", None)
 
 
 def ids_in(result):
@@ -305,11 +312,11 @@ def dumps(value):
         raise EncodeError(error) from error
 
 
-def problem(error):
+def problem(error, soft_limit=None):
     """An exception as the ledger keeps it: its type and its message."""
     message = str(error)
     if isinstance(error, TimeLimitExceeded):
         message = f"it ran longer than its time limit of {error.args[0]} s and was stopped by force"
     elif isinstance(error, SoftTimeLimitExceeded):
-        message = "it ran longer than its soft time limit"
+        message = f"it ran longer than its soft time limit of {soft_limit} s"
     return json.dumps({"type": type(error).__name__, "message": message})

@@ -13,8 +13,7 @@ from urllib.error import HTTPError
 from urllib.request import build_opener
 
 import psutil
-import pytest
-from parts import need, need_root, until
+from parts import lack, need, need_root, until
 
 from classroom.local.process import Process
 
@@ -112,7 +111,7 @@ def cgroups():
     for folder in map(Path, ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")):
         if (folder / "cgroup.procs").exists() and os.access(folder, os.W_OK):
             return folder
-    pytest.skip("systemd needs control groups (cgroup2), which this machine does not show")
+    lack("systemd needs control groups (cgroup2), which this machine does not show")
 
 
 def run(*command, check=True, timeout=60):

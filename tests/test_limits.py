@@ -27,7 +27,7 @@ def test_a_cancelled_task_that_does_not_stop_is_stopped_by_force(stubborn):
 
 @pytest.mark.parametrize(
     ("name", "kind", "words"),
-    [("slow", "TimeLimitExceeded", "time limit of 2 s"), ("soft", "SoftTimeLimitExceeded", "soft time limit")],
+    [("slow", "TimeLimitExceeded", "time limit of 2 s"), ("soft", "SoftTimeLimitExceeded", "soft time limit of 1 s")],
 )
 def test_a_time_limit_ends_a_task_as_a_failure_that_names_it(stubborn, name, kind, words):
     answer = stubborn.post(f"/run/{name}")

@@ -4,7 +4,7 @@ import time
 
 import pytest
 from kombu import Connection
-from parts import Api, need, until
+from parts import Api, given, need, until
 
 pytestmark = pytest.mark.slow
 
@@ -50,3 +50,16 @@ def test_the_task_of_a_killed_worker_runs_again(cluster):
         until(lambda: api.status(task_id)["attempt"] == 2, 15, "the second attempt")
         print(f"ran again after {time.monotonic() - began:.1f} s")
         assert api.ended(task_id)["result"] == 20
+
+
+def test_a_task_for_later_holds_no_worker(start):
+    need("rabbitmq-server", "rabbitmq-server")
+    with Api(start(workers=1, rabbitmq=True, env=given("later")).url) as api:
+        later = [api.post("/later").json()["task_id"] for _ in range(3)]
+        again = api.post("/again").json()["task_id"]
+        # I expect others to run before it is due
+        assert api.ended(api.submit(x=21, seconds=0))["result"] == 42
+        assert {api.status(each)["state"] for each in later} == {"PENDING"}
+        # and it, in time
+        assert (api.ended(again)["result"], api.status(again)["attempt"]) == ("done", 3)
+        assert {api.ended(each)["result"] for each in later} == {"late"}

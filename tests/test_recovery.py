@@ -189,6 +189,17 @@ def test_an_attempt_is_one_askings_own(start):
     assert asked == [1, 1, 0]
 
 
+def test_the_minute_that_an_unknown_task_waits_begins_anew_with_each_attempt(start):
+    cluster = start(workers=0)
+    step = cluster.ledger.step
+    step("submitted", "new", "noop", "", "", 1000, 0, "celery", "", "the message")
+    assert float(step("unknown", "new")) < 1
+    cluster.ledger.redis.hset("lab:task:new", "unknown", 1)
+    assert float(step("unknown", "new")) > 60
+    assert step("started", "new", "noop", "worker@lab", "tag", "once") == 1
+    assert float(step("unknown", "new")) < 1
+
+
 def test_a_task_for_later_is_not_sent_again_before_its_time(start):
     cluster = start(workers=1, env=given("later"))
     with Api(cluster.url) as api:

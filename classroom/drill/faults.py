@@ -61,11 +61,11 @@ def poison(cluster, dice):
 
 
 def broker_full(cluster, dice):
-    """Let the broker's memory be full for 3 s."""
+    """Let the broker's memory be full for 8 s, longer than a lease."""
     redis = cluster.ledger.redis
     limit = redis.config_get("maxmemory")["maxmemory"]
     redis.config_set("maxmemory", redis.info("memory")["used_memory"])
-    time.sleep(3)
+    time.sleep(8)
     redis.config_set("maxmemory", limit)
 
 

@@ -72,7 +72,7 @@ def run(fault, rounds, seed, env=None, patience=60, rabbitmq=False):
             cluster = LocalCluster(Path(folder) / "cluster", workers=4, env=env, network=network, rabbitmq=rabbitmq)
             stack.enter_context(cluster)
             ends = stack.enter_context(supervised(cluster))
-            load = stack.enter_context(Load(cluster, dice))
+            load = stack.enter_context(Load(cluster, random.Random(f"{seed} load")))
             faults, poison, steps = [], [], {}
             for _ in range(rounds):
                 time.sleep(dice.uniform(*BETWEEN))

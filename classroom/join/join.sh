@@ -4,7 +4,7 @@
 main() {
     set -eu
     umask 077
-    head=@head@ code=@code@ broker_host=@broker_host@ broker_port=@broker_port@ time_there=@now@
+    head=@head@ code=@code@ broker_host=@broker_host@ broker_port=@broker_port@
     base=${CLASSROOM_DIR:-${HOME:-/tmp/$(id -u)}/.classroom}
     case $base in /*) ;; *) base=$PWD/$base ;; esac
     unset BROKER_URL RESULT_BACKEND CELERY_RESULT_BACKEND LAB_DIR EXERCISE_FILE # of another lesson
@@ -90,7 +90,8 @@ check_service() {
 }
 
 check() {
-    get -o /dev/null "$head/healthz" || note "The web server says that something is wrong with the broker."
+    headers=$(get -D - -o /dev/null "$head/healthz") || note "The web server says that something is wrong with the broker."
+    [ -n "$headers" ] || stop "$head answers no longer." "Run the same line again."
     ok "the web server answers"
     "$python" - "$broker_host" "$broker_port" <<'END' || stop "The broker $broker_host:$broker_port does not answer from here." \
         "Is a firewall on the teacher's machine in the way? It has to let port $broker_port in."
@@ -101,9 +102,13 @@ except OSError as error:
     sys.exit(f"  {error}")
 END
     ok "the broker $broker_host:$broker_port answers"
-    ahead=$(($(date +%s) - time_there))
-    if [ $ahead -gt 2 ] || [ $ahead -lt -2 ]; then
-        note "this machine's clock is $ahead s ahead: nothing depends on it, but set it right (timedatectl set-ntp true)"
+    off=$(echo "$headers" | "$python" -c '
+import email.utils, sys, time
+date = next(line.split(":", 1)[1] for line in sys.stdin if line.lower().startswith("date:"))
+ahead = round(time.time() - email.utils.parsedate_to_datetime(date).timestamp())
+print(f"{abs(ahead)} s", "ahead" if ahead > 0 else "behind") if abs(ahead) > 2 else ""')
+    if [ -n "$off" ]; then
+        note "this machine's clock is $off: nothing depends on it, but set it right (timedatectl set-ntp true)"
     else
         ok "the clock is right"
     fi

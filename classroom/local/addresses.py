@@ -53,5 +53,8 @@ def ask_on_terminal(several):
     if not sys.stdin.isatty():
         raise NoAddress(f"This machine has several addresses; name the class's with --address:\n{listed}")
     print(f"Which of these addresses is on the class network?\n{listed}")
-    answer = input(f"Address [{next(iter(several))}]: ").strip()
+    try:
+        answer = input(f"Address [{next(iter(several))}]: ").strip()
+    except EOFError:
+        raise NoAddress("No address was chosen; name the class's with --address") from None
     return choose(answer or next(iter(several)), ask_on_terminal)

@@ -184,8 +184,9 @@ class Request(request.Request):
         if requeue:
             self.task.app.ledger.step("returned", self.id, self.hostname, self.why)
         super().reject(requeue)
-        if requeue and self.why == "process":  # Celery has only planned to give it back: this comes after it
-            self._on_reject.fun(self.task.app.ledger.step, "first", self.id)
+        if requeue and self.why == "process":  # Celery gives it back in its next turn: this comes in the one after that
+            call_soon = self._on_reject.fun
+            call_soon(call_soon, self.task.app.ledger.step, "first", self.id)
         self.let_go()
 
     def cancel(self, *args, **kwargs):

@@ -426,7 +426,7 @@ def test_a_task_that_the_free_worker_does_not_know_is_found(start, examine):
 def test_a_long_queue_before_busy_workers_is_no_trouble(start, examine):
     cluster = start(workers=2)
     with Api(cluster.url) as api:
-        for _ in range(80):
+        for _ in range(160):
             api.submit(seconds=0.5)
         time.sleep(11)
         for _ in range(5):

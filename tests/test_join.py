@@ -1,7 +1,9 @@
 """Any machine joins with one line: hosts with nothing but Python, curl and a link to the head, and no way out."""
 
+import shutil
 import subprocess
 import time
+from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
@@ -106,6 +108,43 @@ def test_a_wrong_code_is_told_in_two_lines_and_guessing_is_slow(lab):
     assert said.split()[-14 - 14 :].count("429") >= 4 and "Too many wrong class codes" in said
     # but not from elsewhere
     lab.joined(lab.join("pc2"))
+
+
+def test_what_keeps_a_machine_from_joining_is_said_with_its_cure(lab, tmp_path):
+    line, host = lab.cluster.join_line, lab.network.add("pc1")
+    windows, bare = tmp_path / "windows", tmp_path / "bare"
+    for folder in windows, bare:
+        folder.mkdir()
+    (windows / "uname").write_text("#!/bin/sh\necho MINGW64_NT-10.0\n")
+    (windows / "uname").chmod(0o755)
+    for tool in ("sh", "curl", "uname", "cat", "grep", "env"):
+        (bare / tool).symlink_to(shutil.which(tool))
+    tried = {
+        f"{line} -s -- --fast": ("--fast is no option", "--concurrency N"),
+        f"{line} -s -- --name": ("--name needs a value", "For example"),
+        f"{line} -s -- --name a/b": ("'a/b' cannot be used", "dashes are fine"),
+        f"{line} -s -- --concurrency 0": ("'0' is no number", "--concurrency 2"),
+        f"PATH={windows}:$PATH; {line}": ("Windows without WSL", "wsl --install"),
+        f"PATH={bare}; {line}": ("no Python 3.11 or newer", "sudo apt install python3"),
+        line.replace("| sh", "| sed 's/broker_port=[0-9]*/broker_port=1/' | sh"): ("does not answer from", "firewall"),
+        line.replace("| sh", "| CLASSROOM_DIR=/proc/no sh"): ("cannot be made", "CLASSROOM_DIR=/tmp/classroom"),
+    }
+    if not Path("/run/systemd/system").exists():
+        tried[f"{line} -s -- --service"] = ("needs systemd", "in a terminal")
+    for typed, words in tried.items():
+        process = lab.type(host, typed)
+        until(lambda process=process: not process.alive, 30, f"{typed} to end")
+        said = process.last_words(5)
+        assert process.process.poll() == 1 and all(word in said for word in words), f"{typed}\n{said}"
+
+
+@pytest.mark.parametrize("offset", ["+7200", "-90"])
+def test_a_wrong_clock_is_named_and_no_reason_not_to_join(lab, offset):
+    need("faketime", "faketime")
+    fake = f"| FAKETIME_DONT_FAKE_MONOTONIC=1 faketime -f {offset}s sh"
+    pc = lab.joined(lab.join("pc1", line=lab.cluster.join_line.replace("| sh", fake)))
+    words = f"{offset[1:]} s {'ahead' if offset[0] == '+' else 'behind'}"
+    assert f"this machine's clock is {words}" in pc.log.read_text()
 
 
 def test_a_cluster_that_is_not_for_a_class_says_so(cluster):

@@ -124,6 +124,13 @@ def test_a_task_that_only_another_worker_knows_waits_for_that_one(start):
         status = api.ended(task_id)
         assert (status["state"], status["attempt"], status["worker"].split("@")[0]) == ("SUCCESS", 1, "worker1")
         assert {api.ended(each)["state"] for each in many} == {"SUCCESS"}
+        # When the one who knows it takes nothing for a minute, I expect a failure that names it
+        assert cluster.ledger.step("told", status["worker"], "pause") == 1
+        until(lambda: any(one["paused"] for one in api.get("/workers").json()["workers"]), what="it to be paused")
+        task_id = api.post("/run/limited").json()["task_id"]
+        cluster.ledger.redis.hset(f"lab:task:{task_id}", "unknown", 1)  # as if it had been put back for long
+        status = api.ended(task_id)
+        assert "only worker1@" in status["status"] and "did not take it within 60 s" in status["status"]
         # When nobody is left who knows it, I expect a failure that says so
         knowing.process.terminate()
         until(lambda: not knowing.alive, what="it to stop")

@@ -14,7 +14,7 @@ from classroom.local.cluster import ROOT
 from classroom.local.hosts import Network
 
 PACKAGES = [words.split() for words in re.findall(r"%w\[(.*?)\]", (ROOT / "Vagrantfile").read_text())]
-NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__")  # nor by the Vagrantfile
+NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__")
 CODE = "7K3-QF9"
 
 

@@ -1,5 +1,6 @@
 """The virtual machines, as far as can be told without starting them."""
 
+import json
 import os
 import re
 import shutil
@@ -65,6 +66,55 @@ def test_the_vagrantfile_is_ruby():
 def test_vagrant_accepts_the_vagrantfile(vagrant):
     done = vagrant("validate")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+RECORD = """
+require "json"
+class Recorder
+  def initialize(path, calls) = (@path, @calls = path, calls)
+  def respond_to_missing?(*) = true
+  def method_missing(name, *given, **options)
+    @calls << ["#{@path}.#{name}", given, options]
+    inner = Recorder.new(name == :define ? given[0] : "#{@path}.#{name}", @calls)
+    block_given? ? yield(inner) : inner
+  end
+end
+module Vagrant
+  def self.configure(_) = yield(Recorder.new("config", $calls = []))
+end
+load "Vagrantfile"
+puts JSON.dump($calls)
+"""
+
+
+def test_the_vagrantfile_asks_for_these_machines(tmp_path):
+    need("ruby", "ruby")
+    given = {"VAGRANT_DOTFILE_PATH": str(tmp_path), "BOX": "some/box", "http_proxy": "http://192.0.2.1:3128"}
+    calls = json.loads(run("ruby", "-e", RECORD, **given).stdout)
+
+    def asked(path):
+        return [(*given, options) for name, given, options in calls if name == path]
+
+    assert asked("config.vm.box=") == [("some/box", {})]
+    assert [one[0] for one in asked("config.vm.define")] == ["broker", "worker1", "worker2"]
+    for number, name in ((10, "broker"), (11, "worker1"), (12, "worker2")):
+        assert asked(f"{name}.vm.network")[0] == ("private_network", {"ip": f"192.168.56.{number}"})
+        for provider in asked(f"{name}.vm.provider"):
+            assert provider[0] in ("virtualbox", "libvirt")
+        assert all(memory <= 768 for memory, _ in asked(f"{name}.vm.provider.memory="))
+        assert asked(f"{name}.vm.provider.cpus=") == [(1, {})] * 2
+        scripts = [options for _, options in asked(f"{name}.vm.provision")]
+        assert [one["path"] for one in scripts] == ["provision/common.sh", f"provision/{name.rstrip('12')}.sh"]
+        code = (tmp_path / "class-code").read_text()
+        env = {"BROKER_IP": "192.168.56.10", "CLASS_CODE": code, "http_proxy": "http://192.0.2.1:3128"}
+        assert [one["env"] | env == one["env"] for one in scripts] == [True, True]
+    # The web is forwarded to this machine alone; workers get no folder, the broker gets none of ours that is large
+    forwarded = {"guest": 5000, "host": 5000, "host_ip": "127.0.0.1", "auto_correct": True}
+    assert asked("broker.vm.network")[1:] == [("forwarded_port", forwarded)]
+    [(_, _, folder)] = asked("broker.vm.synced_folder")
+    assert (folder["type"], folder["disabled"]) == ("rsync", False)
+    assert {".venv", ".lab", ".git"} <= set(folder["rsync__exclude"])
+    assert all(asked(f"worker{n}.vm.synced_folder")[0][2]["disabled"] for n in (1, 2))
 
 
 def test_there_are_as_many_workers_as_asked_for(vagrant):

@@ -135,6 +135,22 @@ def test_a_result_is_stored_when_the_broker_is_back(start):
         assert api.ended(task_id)["result"] == 20
 
 
+def test_a_request_that_timed_out_is_one_task_when_it_is_sent_again_with_its_key(start):
+    cluster = start(workers=1)
+    body = {"json": {"x": 21, "seconds": 0}, "headers": {"Idempotency-Key": "mine"}}
+    with Api(cluster.url) as api:
+        # Given requests that got no answer in time
+        cluster.broker.freeze()
+        assert {api.post("/longtask", **body).status_code for _ in range(3)} == {503}
+        cluster.broker.thaw()
+        # When they are sent again, I expect one task
+        until(lambda: api.get("/healthz").status_code == 200, what="the broker to be back")
+        ids = {api.post("/longtask", **body).json()["task_id"] for _ in range(3)}
+        assert [api.ended(task_id)["result"] for task_id in ids] == [42]
+        ran = [step for _, step in cluster.ledger.redis.xrange("lab:steps") if step["step"] == "started"]
+        assert len(ran) == 1
+
+
 def test_a_port_that_is_free_is_found():
     port = ports.any_free()
     with socket.create_server(("127.0.0.1", port)):

@@ -61,14 +61,27 @@ def test_web_processes_share_no_connection(cluster, api):
 
 def test_a_students_delay_opens_no_channel_either_and_get_still_works(cluster):
     code = """
-import sys
+import sys, time
 import tasks
 results = [tasks.longtask.delay(n, 0) for n in range(50)]
 assert tasks.celery.ledger.redis.pubsub_channels("celery-task-meta-*") == [], "subscribed when sent"
 assert [result.get(timeout=20) for result in results] == [2 * n for n in range(50)]
-from celery import chord, group
-assert sorted(group(tasks.longtask.s(n, 0) for n in range(5))().get(timeout=20)) == [0, 2, 4, 6, 8]
-assert {tasks.celery.ledger.task(result.id)["state"] for result in results} == {"SUCCESS"}
+from celery import group
+five = group(tasks.longtask.s(n, 0) for n in range(5))()
+assert sorted(five.get(timeout=20)) == [0, 2, 4, 6, 8]
+named = tasks.celery.send_task("longtask", (21, 0))
+assert named.get(timeout=20) == 42
+assert {tasks.celery.ledger.task(result.id)["state"] for result in [*results, *five.results, named]} == {"SUCCESS"}
+# and one that somebody else put into the queue has a record from its start on
+from celery import Celery
+other = Celery(broker=tasks.celery.conf.broker_write_url)
+other.conf.task_default_queue_type = "quorum"  # where it is RabbitMQ
+task_id = other.send_task("longtask", (4, 0)).id
+for _ in range(100):
+    if (tasks.celery.ledger.task(task_id) or {}).get("state") == "SUCCESS":
+        break
+    time.sleep(0.1)
+assert tasks.celery.ledger.task(task_id)["result"] == "8", tasks.celery.ledger.task(task_id)
 """
     env = cluster.env | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], env=env, cwd=ROOT, capture_output=True, text=True, timeout=90)

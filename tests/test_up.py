@@ -1,5 +1,6 @@
 """./lab up for real: what it prints, how it stops, what it leaves."""
 
+import contextlib
 import json
 import os
 import pty
@@ -12,6 +13,7 @@ import time
 
 import psutil
 import pytest
+import requests
 from parts import Api, given, until
 from terminal import Terminal
 
@@ -270,13 +272,22 @@ def test_what_dies_is_started_again_with_a_line(terminal):
     up = terminal.up("--workers", "1")
     (worker,) = [child for child in up.children() if "celery" in " ".join(child.cmdline())]
     (broker,) = [child for child in up.children() if "valkey" in child.name()]
-    worker.kill()
-    broker.kill()
+    (web,) = [child for child in up.children() if "gunicorn" in " ".join(child.cmdline())]
+    for process in worker, broker, web:
+        process.kill()
+    until(lambda: "web ended (killed by SIGKILL)" in terminal.said(), 10, "the web server's end to be said")
     until(lambda: "worker1 ended (killed by SIGKILL)" in terminal.said(), 10, "the worker's end to be said")
     until(lambda: "broker ended (killed by SIGKILL)" in terminal.said(), 10, "the broker's end to be said")
-    with Api(terminal.url) as api:
-        until(lambda: api.post("/longtask", json={"seconds": 0}).status_code == 202, 15, "the broker to be back")
+    until(lambda: terminal.said().count("is started again.") == 3, 20, "each to be started again")
+    with Api(terminal.url) as api:  # at the same address
+        until(lambda: accepts(api), 20, "broker and web server to be back")
         assert api.ended(api.submit())["result"] == 20
+
+
+def accepts(api):
+    """Whether a task is accepted."""
+    with contextlib.suppress(requests.ConnectionError):
+        return api.post("/longtask", json={"seconds": 0}).status_code == 202
 
 
 def test_a_log_stays_bounded_and_no_line_is_lost(tmp_path):

@@ -7,24 +7,19 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
-from parts import Api, need, need_root, until
+from parts import Api, need, until
 
 from classroom.local.cluster import ROOT
-from classroom.local.hosts import Network
 from classroom.local.process import Process
 
 BARE = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin", "LANG": "C.UTF-8"}
 
 
 @pytest.fixture
-def lab(start):
+def lab(start, network):
     """A class without workers on a network of its own, and machines that can join it."""
-    need_root()
-    need("ip", "iproute2")
     need("curl", "curl")
-    with Network() as network:
-        cluster = start(workers=0, network=network, address=network.address)
-        yield Lab(cluster, network)
+    return Lab(start(workers=0, network=network, address=network.address), network)
 
 
 class Lab:

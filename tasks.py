@@ -10,6 +10,7 @@ from classroom import exercises, worker  # noqa: F401 - worker has the signal ha
 from classroom.address import broker_url, result_backend
 from classroom.environment import whole
 from classroom.recorded import RecordedCelery
+from ledger import KEEP
 
 celery = RecordedCelery(
     "tasks",
@@ -43,8 +44,8 @@ celery.conf.update(
     worker_consumer="classroom.unknown:PatientConsumer",
     # What a task prints appears as it was printed.
     worker_redirect_stdouts=False,
-    # Results are kept as long as the ledger's records: a day.
-    result_expires=24 * 3600,
+    # Results are kept as long as the ledger's records.
+    result_expires=KEEP,
     # One connection to the results for all threads of a web process, not one for each.
     result_backend_thread_safe=True,
     # A worker that starts before its broker, or loses it, waits for it.

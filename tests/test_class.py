@@ -1,11 +1,13 @@
 """./lab up --class: an address that others can reach, a line that joins, and a code that can be changed."""
 
+import os
 import subprocess
 
 import pytest
 from parts import Api, need, need_root, until
 
 from classroom.local.addresses import NoAddress
+from classroom.local.cluster import ROOT
 from classroom.local.hosts import Network
 from classroom.local.process import Process
 
@@ -50,19 +52,40 @@ try:
 except NoAddress as error:
     print(error)
 """
-    from classroom.local.cluster import ROOT
-
     links = " && ".join(
         f"ip link add {name} type bridge && ip address add {address}/24 dev {name} && ip link set {name} up"
         for name, address in (("eth0", "10.0.2.15"), ("eth1", "192.168.7.7"), ("wlan0", "172.31.5.5"))
     )
-    done = subprocess.run(
-        ["unshare", "--net", "sh", "-c", f'{links} && exec "$@"', "sh", str(ROOT / ".venv/bin/python"), "-c", code],
-        cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "several addresses; name the class's with --address" in done.stdout
-    assert "192.168.7.7      eth1" in done.stdout and "VirtualBox's NAT" in done.stdout
+    machine = ["unshare", "--net", "sh", "-c", f'{links} && exec "$@"', "sh", str(ROOT / ".venv/bin/python"), "-c"]
+
+    def said(code, stdin):
+        return subprocess.check_output([*machine, code], cwd=ROOT, stdin=stdin, text=True, timeout=30)
+
+    alone = said(code, subprocess.DEVNULL)
+    assert "several addresses; name the class's with --address" in alone
+    assert "192.168.7.7      eth1" in alone and "VirtualBox's NAT" in alone
+    # And where somebody sits at the terminal, I expect the answer to be taken, Enter for the first
+    ask = "from classroom.local.addresses import choose, ask_on_terminal; print(choose(None, ask_on_terminal))"
+    keyboard, terminal = os.openpty()
+    for typed, address in (b"172.31.5.5\n", "172.31.5.5"), (b"\n", "192.168.7.7"):
+        os.write(keyboard, typed)
+        asked = said(ask, terminal)
+        assert "Which of these addresses is on the class network?" in asked
+        assert asked.splitlines()[-1].endswith(address)
+
+
+def test_an_address_at_which_nobody_would_reach_the_cluster_is_not_told_to_the_class(terminal, network):
+    # Given a machine that lets nothing through to its own address, as behind a firewall
+    pc = network.add("teacher")
+    for rule in ("add pref 9 lookup local", "add pref 8 to {} prohibit", "del pref 0"):
+        subprocess.run(pc.command(["ip", "rule", *rule.format(pc.address).split()]), check=True, timeout=10)
+    # When a class is started there
+    command = pc.command([ROOT / "lab", "up", "--class", "--address", pc.address, "--workers", "0"])
+    done = subprocess.run(command, env=terminal.env, capture_output=True, text=True, timeout=60)
+    # I expect a sentence instead of the line that joins, and nothing left
+    assert done.returncode == 1
+    assert f"http://{pc.address}:" in done.stderr and "is a firewall in the way?" in done.stderr
+    assert "Join it:" not in done.stdout
 
 
 @pytest.mark.slow

@@ -2,10 +2,12 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 from parts import given, need, need_root
 
+from classroom.drill import run as drill_run
 from classroom.drill.faults import FAULTS
 from classroom.drill.run import recovery, run, timeline
 from classroom.local.cluster import ROOT
@@ -24,6 +26,7 @@ def nothing_lost(fault, file, *options, rounds=2):
     (verdict,) = json.loads(file.read_text())
     assert verdict["accepted"] == verdict["finished"] > 50
     assert (verdict["lost"], verdict["keyed_effects_twice"], verdict["rounds"]) == (0, 0, rounds)
+    assert verdict["never_again"] == 0
     assert f"{verdict['accepted']} accepted" in said and "x" in said
 
 
@@ -53,6 +56,17 @@ def test_the_drill_reports_the_loss_when_nobody_recovers(acknowledged):
     verdict = run("kill-worker", rounds=5, seed=1, env=env, patience=15)
     assert verdict["lost"] > 0
     assert verdict["finished"] == verdict["accepted"] - verdict["lost"]
+
+
+@pytest.mark.slow
+def test_the_drill_reports_an_effect_that_happened_twice(tmp_path):
+    without_key = tmp_path / "exercise.py"
+    shipped = Path(drill_run.__file__).with_name("exercise.py").read_text()
+    assert "if first then" in shipped
+    without_key.write_text(shipped.replace("if first then", "if true then"))
+    verdict = run("freeze-worker", rounds=3, seed=1, env={"EXERCISE_FILE": str(without_key)})
+    assert verdict["keyed_effects_twice"] > 0
+    assert verdict["lost"] == 0
 
 
 def test_an_unknown_fault_is_a_sentence_with_those_there_are():

@@ -61,18 +61,20 @@ def test_no_python_is_a_sentence(folder):
     assert code == 1 and "no Python 3.11 or newer" in said and "sudo apt install python3" in said
 
 
-def test_windows_without_wsl_is_a_sentence(folder):
+@pytest.mark.parametrize("command", ["up", "doctor"])
+def test_windows_without_wsl_is_a_sentence(folder, command):
     uname = folder / "bin" / "uname"
     uname.unlink()
     uname.write_text("#!/bin/sh\necho MINGW64_NT-10.0-22631\n")
     uname.chmod(0o755)
-    code, said = run(folder, "up")
+    code, said = run(folder, command)
     assert code == 1 and "Windows without WSL" in said and "wsl --install" in said
 
 
-def test_an_old_python_is_passed_over(folder):
+@pytest.mark.parametrize("command", ["up", "doctor"])
+def test_an_old_python_is_passed_over(folder, command):
     fake_python(folder, "exit 1")
-    code, said = run(folder, "up")
+    code, said = run(folder, command)
     assert code == 1 and "no Python 3.11 or newer" in said
 
 

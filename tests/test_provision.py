@@ -92,6 +92,7 @@ def test_the_scripts_make_a_cluster_that_lives_through_what_machines_do(vms):
         after_vagrant_up_tasks_run_on_every_worker,
         the_join_line_and_the_token_that_it_prints_are_true,
         to_provision_again_changes_nothing,
+        a_service_that_is_killed_starts_again,
         a_halted_worker_loses_no_task_and_joins_again_by_itself,
         the_broker_comes_back_with_what_it_had,
         new_code_on_the_broker_reaches_the_workers,
@@ -139,6 +140,20 @@ def to_provision_again_changes_nothing(vms):
     said = "".join(vms.provision(machine) for machine in units)
     assert "starts again" not in said
     assert {machine: started(machine, *units[machine]) for machine in units} == before
+
+
+def a_service_that_is_killed_starts_again(vms):
+    def pid(machine, unit):
+        return machine.run("systemctl", "show", "--property=MainPID", "--value", unit).strip()
+
+    worker, broker = vms.workers[0], vms.broker
+    for machine, unit in (worker, "classroom-worker"), (broker, "classroom-web"), (broker, "redis-server"):
+        killed = pid(machine, unit)
+        machine.run("kill", "-KILL", killed)
+        until(lambda at=(machine, unit), killed=killed: pid(*at) not in ("0", killed), 30, f"{unit} to start again")
+    vms.working("worker@worker1", "worker@worker2")
+    with Api(vms.url) as api:
+        assert api.ended(api.submit(x=1, seconds=0))["state"] == "SUCCESS"
 
 
 def a_halted_worker_loses_no_task_and_joins_again_by_itself(vms):

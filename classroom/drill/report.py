@@ -38,7 +38,7 @@ def drill(faults, everything, rounds, seed, file, rabbitmq=False):
             Path(file).write_text(json.dumps(verdicts, indent=2))
     if len(verdicts) > 1:
         print(table(verdicts))
-    bad = "lost", "failed", "effects_missing", "keyed_effects_twice", "poison_at_large"
+    bad = "lost", "failed", "effects_missing", "keyed_effects_twice", "poison_at_large", "never_again"
     return 1 if any(verdict[key] for verdict in verdicts for key in bad) else 0
 
 
@@ -54,7 +54,7 @@ def words(verdict):
   {count("run_more_than_once")} run more than once
   {count("keyed_effects_twice")} keyed effects applied twice, {count("effects_missing")} not at all
   seconds until the next task finished: {seconds(verdict["first_finished"])}
-  seconds until what was interrupted ran again: {seconds(verdict["recovery"])}
+  seconds until what was interrupted ran again: {seconds(verdict["recovery"])}; never: {count("never_again")}
   worst answer {verdict["worst_answer"]:.2f} s; {count("exits")} processes ended
   seed {verdict["seed"]}
 """
@@ -68,7 +68,7 @@ def table(verdicts):
     lines += ["|---" + "|--:" * 9 + "|"]
     for one in verdicts:
         counts = "accepted", "refused", "lost", "failed", "run_more_than_once", "keyed_effects_twice"
-        times = (f"{statistics.median(one[key]):.1f} / {max(one[key]):.1f}" for key in ("first_finished", "recovery"))
+        times = (seconds(one[key]).replace(", at worst", " /") for key in ("first_finished", "recovery"))
         cells = [one["fault"], *(f"{one[key]:,}" for key in counts), *times, f"{one['worst_answer']:.2f}"]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -76,4 +76,4 @@ def table(verdicts):
 
 def seconds(times):
     """The usual and the worst of several times."""
-    return f"{statistics.median(times):.1f}, at worst {max(times):.1f}"
+    return f"{statistics.median(times):.1f}, at worst {max(times):.1f}" if times else "not once"

@@ -17,6 +17,7 @@ from ledger import TERMINAL
 
 PAUSE = 0.01  # seconds between two tasks that are sent
 INTERRUPTED = ("lost", "returned", "sent again")  # the steps of a task that a fault cut off
+NEVER = float("inf")
 BETWEEN = (2, 4)  # seconds before each fault, and after it
 AFTER = {"late-broker": (10, 12)}  # or, where all workers start anew, after it
 
@@ -147,6 +148,8 @@ def verdict(cluster, fault, seed, load, faults, ends, steps):
     runs = redis.hvals("lab:drill:runs")
     effects = [int(count or 0) for count in redis.hmget("lab:drill:effects", load.accepted or ["none"])]
     done = [(at, step) for at, step in steps if step["step"] == "SUCCESS"]
+    away = fault in BROKER_AWAY
+    first, again = ([recovery(*times, some, away) for times in faults] for some in (done, steps))
     return {
         "fault": fault,
         "seed": seed,
@@ -160,8 +163,9 @@ def verdict(cluster, fault, seed, load, faults, ends, steps):
         "run_more_than_once": sum(int(count) > 1 for count in runs),
         "keyed_effects_twice": sum(count > 1 for count in effects),
         "worst_answer": round(load.worst, 2),
-        "first_finished": [round(recovery(*times, done, fault in BROKER_AWAY), 1) for times in faults],
-        "recovery": [round(recovery(*times, steps, fault in BROKER_AWAY), 1) for times in faults],
+        "first_finished": [round(time, 1) for time in first if time < NEVER],
+        "recovery": [round(time, 1) for time in again if time < NEVER],
+        "never_again": again.count(NEVER),
         "exits": sum("ended" in sentence for sentence in ends),
         "timeline": timeline(began, steps),
     }
@@ -188,8 +192,8 @@ def recovery(fault, over, steps, broker_away):
         elif step["step"] == "SUCCESS":
             done.append(at)
     if cut:
-        return float("inf")  # it never ran again
-    back = max(again) if again else next((at for at in done if not broker_away or at > over), float("inf"))
+        return NEVER
+    back = max(again) if again else next((at for at in done if not broker_away or at > over), NEVER)
     return max(0.0, back - (over if broker_away else fault))
 
 

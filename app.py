@@ -16,7 +16,7 @@ from classroom import exercises
 from classroom.code import fingerprint, versions
 from classroom.environment import whole
 from classroom.join import web as join
-from classroom.web import body, cheatsheet, problems, security, status, teacher
+from classroom.web import body, cheatsheet, live, page, problems, security, status, teacher
 from classroom.web.problems import Problem
 from tasks import celery, longtask
 
@@ -30,6 +30,8 @@ app.url_map.merge_slashes = False
 problems.install(app)
 exercises.register_blueprints(app)
 app.register_blueprint(teacher.bp)
+app.register_blueprint(live.bp)
+app.register_blueprint(page.bp)
 join.install(app)
 security.install(app)
 
@@ -121,7 +123,7 @@ def openapi():
 def index():
     """Greet a browser with the page, and curl with the lines to type."""
     if request.accept_mimetypes.best_match(["text/plain", "text/html"]) == "text/html":
-        return Response((WEB / "page.html").read_text(), mimetype="text/html")
+        return page.file("index.html")
     return Response(cheatsheet.text(request.url_root.rstrip("/"), exercises.broken), mimetype="text/plain")
 
 

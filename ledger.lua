@@ -21,7 +21,7 @@ end
 -- One entry in the stream for each step.
 local function log_step(id, step)
   redis.call('XADD', 'lab:steps', 'MAXLEN', '~', STEPS_KEPT, '*', 'step', step, 'id', id,
-    'attempt', get(id, 'attempt') or 0, 'worker', get(id, 'worker') or '')
+    'attempt', get(id, 'attempt') or 0, 'worker', get(id, 'worker') or '', 'slot', get(id, 'slot') or 0)
 end
 
 -- A task is in `waiting` or in `running`, until it has ended. `due` is its place in the queue: its time.
@@ -86,8 +86,9 @@ function steps.submitted(id, name, args, label, most, delay, queue, attempt, mes
 end
 
 -- A worker has the task in hand. 0 refuses it: it has ended, or runs under another's lease. Else the attempt's number.
--- `tag` is the broker's for this message; `once` is the worker's for this asking, which a lost answer repeats.
-function steps.started(id, name, worker, tag, once)
+-- `slot` is the worker's process that runs it; `tag` the broker's for this message; `once` the worker's for this
+-- asking, which a lost answer repeats.
+function steps.started(id, name, worker, slot, tag, once)
   if is_terminal(id) then
     redis.call('EXPIRE', 'lab:task:' .. id, KEEP)
     return 0
@@ -99,7 +100,7 @@ function steps.started(id, name, worker, tag, once)
   set_once(id, 'name', name)
   set_once(id, 'lost', 0)
   forget(id, 'progress', 'error', 'unknown')
-  set(id, 'state', 'STARTED', 'started', stamp(now), 'worker', worker, 'tag', tag, 'once', once)
+  set(id, 'state', 'STARTED', 'started', stamp(now), 'worker', worker, 'slot', slot, 'tag', tag, 'once', once)
   redis.call('ZREM', 'lab:waiting', id)
   redis.call('ZADD', 'lab:running', now + LEASE, id)
   local queue, submitted = get(id, 'queue') or '', get(id, 'submitted')

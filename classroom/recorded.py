@@ -8,10 +8,12 @@ queue, and the result backend hears how it ended.
 import json
 import os
 import secrets
+import threading
 from datetime import UTC, datetime
 from functools import cached_property
 
 import celery
+from billiard import current_process
 from celery import states
 from celery.app.amqp import AMQP, task_message
 from celery.backends.redis import RedisBackend, ResultConsumer
@@ -212,7 +214,7 @@ class RecordedTask(celery.Task):
     def before_start(self, task_id, args, kwargs):
         """Take the lease on this task, or leave the task alone."""
         tag = (self.request.properties or {}).get("delivery_tag", "")
-        asking = self.name, self.request.hostname, tag, secrets.token_hex(4)
+        asking = self.name, self.request.hostname, slot(), tag, secrets.token_hex(4)
         self.request.attempt = self.app.ledger.step("started", task_id, *asking)
         if not self.request.attempt:
             raise Refused(f"{task_id} has ended, or runs elsewhere")
@@ -229,6 +231,12 @@ class RecordedTask(celery.Task):
     def progress(self, current, total):
         """Tell that `current` of `total` steps are done."""
         self.update_state(state="PROGRESS", meta={"current": current, "total": total})
+
+
+def slot():
+    """Which of the worker's processes, or threads, this is: from 0 on."""
+    thread = threading.current_thread().name.rpartition("_")[2]
+    return getattr(current_process(), "index", int(thread) if thread.isdecimal() else 0)
 
 
 class LateConsumer(ResultConsumer):

@@ -1,36 +1,274 @@
-"""The first page, in a real browser."""
+"""The live page in a real browser: which machine ran what, when."""
 
-import subprocess
+import time
+from itertools import pairwise
 
-from parts import need
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browser import bar, chromium, picture, visit
+from parts import Api, given, need, until
+from playwright.sync_api import expect
 
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-]
-FLAGS += ["--disable-component-update", "--disable-sync", "--virtual-time-budget=4000", "--dump-dom"]
+from classroom.drill.faults import set_clock
+from classroom.local.credentials import Credentials
 
-
-def look(url, folder):
-    """The page's document after its script ran, as Debian's chromium has it."""
-    chromium = need("chromium", "chromium")
-    command = [chromium, *FLAGS, f"--user-data-dir={folder}", url]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+LEFT = {"x": 2, "y": 9}  # of a bar: its middle may lie in the future
+expect.set_options(timeout=20_000)
+NASTY = "<img src=x onerror=window.hacked=1>"
 
 
-def test_the_page_shows_the_workers(cluster, tmp_path):
-    seen = look(cluster.url, tmp_path)
-    assert "<td>worker1@" in seen and "<td>worker2@" in seen and "<td>idle</td>" in seen
-    assert 'role="alert" id="alert" hidden' in seen
-    assert f"curl -X POST {cluster.url}/longtask" in seen
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as browser:
+        yield browser
 
 
-def test_the_page_says_when_no_worker_is_there_and_when_the_broker_is_not(start, tmp_path):
+def test_a_bar_appears_within_a_second_of_the_start_and_ends_with_the_task(cluster, api, browser):
+    with visit(browser, cluster.url) as page:
+        delays = []
+        for _ in range(3):
+            # Given a page that is up to date, and the moment at which a bar appears on it
+            page.evaluate("""() => { window.seen = {}; new MutationObserver(() => {
+                for (const bar of document.querySelectorAll('.bar[data-state=running]'))
+                    window.seen[bar.dataset.taskId] ??= Date.now() / 1000
+            }).observe(document.getElementById('track'), { subtree: true, childList: true, attributes: true }) }""")
+            # When a task starts
+            id = api.submit(seconds=1.5)
+            bar(page, id, state="running").wait_for()
+            began = cluster.ledger.task(id)["started"]
+            delays.append(page.evaluate("id => window.seen[id]", id) - float(began))
+            # I expect its bar to end when it ends
+            expect(bar(page, id, state="SUCCESS")).to_have_count(1)
+        # and the bar to have been there within a second: of three, on a machine that does other things as well
+        assert min(delays) < 1, delays
+
+
+def test_a_killed_workers_bar_is_torn_and_linked_to_the_second_attempt(start, browser):
+    cluster = start(workers=2)
+    with Api(cluster.url) as api, visit(browser, cluster.url) as page:
+        id = api.submit(seconds=4, label="ana")
+        bar(page, id, state="running").wait_for()
+        # When the worker that runs it is killed
+        victim = api.status(id)["worker"].split("@")[0]
+        next(worker for worker in cluster.workers if worker.name == victim).kill()
+        # I expect its dot to tell, the bar to be torn, and a line to lead to the second attempt
+        expect(page.locator("#names .lost .name")).to_have_text(victim)
+        expect(page.locator("#names .lost .says")).to_contain_text("lost, ")
+        expect(bar(page, id, 1, "lost")).to_be_visible()
+        expect(bar(page, id, 2, "running")).to_be_visible()
+        expect(page.locator(f'.link[data-from="{id}/1"][data-to="{id}/2"]')).to_have_count(1)
+        picture(page, "lost")
+        expect(bar(page, id, 2, "SUCCESS")).to_be_visible()
+
+
+def test_20_tasks_on_4_workers_draw_4_full_lanes(start, browser):
+    cluster = start(workers=4)
+    with visit(browser, cluster.url) as page:
+        expect(page.locator("#why")).to_contain_text("Nothing queued yet")
+        picture(page, "empty")
+        page.fill("[name=seconds]", "1")
+        page.fill("[name=label]", "class 2B")
+        page.click("[value='20']")
+        expect(page.locator("#sent")).to_contain_text("20 sent")
+        expect(page.locator(".bar[data-state=queued]").first).to_be_visible()
+        expect(page.locator("#names .more").first).to_contain_text("more")
+        picture(page, "busy")
+        expect(page.locator(".bar[data-state=SUCCESS]")).to_have_count(20)
+        drawn = page.evaluate("""() => [...document.querySelectorAll('.bar')].map(
+            bar => [bar.dataset.row, bar.offsetLeft, bar.offsetLeft + bar.offsetWidth])""")
+        lanes = [sorted(ends for lane, *ends in drawn if lane == row) for row in {row for row, *_ in drawn}]
+        assert len(lanes) == 4 and all(len(lane) >= 3 for lane in lanes), lanes
+        for lane in lanes:  # nothing overlaps, and little is empty
+            assert all(end <= start + 2 for (_, end), (start, _) in pairwise(lane)), lane
+            assert sum(end - start for start, end in lane) > 0.75 * (lane[-1][1] - lane[0][0]), lane
+
+
+def test_it_says_why_nothing_is_to_be_seen_and_since_when_the_server_is_silent(start, browser):
     cluster = start(workers=0)
-    assert '<p id="no-worker">' in look(cluster.url, tmp_path)
-    cluster.broker.kill()
-    assert "does not answer" in look(cluster.url, tmp_path)
+    with visit(browser, cluster.url, broken=True) as page:
+        expect(page.locator("#why")).to_have_text("No worker is listening. Start one:")
+        expect(page.locator("#cure")).to_have_text("./lab worker")
+        # When the broker is away, and then back
+        cluster.broker.kill()
+        expect(page.get_by_role("alert")).to_contain_text("The server has not answered since")
+        cluster.broker.start()
+        expect(page.get_by_role("alert")).to_be_hidden()
+        # and when the web server is
+        cluster.web.freeze()
+        expect(page.get_by_role("alert")).to_be_visible()
+        cluster.web.thaw()
+        expect(page.get_by_role("alert")).to_be_hidden()
+        # and a task that waits for a worker is drawn
+        with Api(cluster.url) as api:
+            id = api.submit(seconds=0)
+        expect(page.locator(f'.bar[data-task-id="{id}"][data-state=queued]')).to_be_visible()
+        expect(page.locator("#figure-waiting")).to_have_text("1")
+
+
+def test_what_students_write_is_text(cluster, api, browser):
+    with visit(browser, cluster.url) as page:
+        id = api.submit(seconds=2, label=NASTY)
+        bar(page, id, state="running").wait_for()
+        expect(bar(page, id)).to_have_text(NASTY)
+        bar(page, id).hover(force=True, position=LEFT)
+        expect(page.get_by_role("tooltip")).to_contain_text(NASTY)
+        bar(page, id).click(force=True, position=LEFT)
+        expect(page.locator("#task")).to_contain_text(NASTY)
+        assert page.evaluate("window.hacked") is None and page.locator("img").count() == 0
+
+
+def test_a_click_shows_the_status_and_the_curls_and_ones_own_tasks_can_be_cancelled(cluster, api, browser):
+    with visit(browser, cluster.url) as page:
+        theirs = api.submit(x=7, seconds=3, label="it's")
+        bar(page, theirs, state="running").wait_for()
+        bar(page, theirs).click(force=True, position=LEFT)
+        expect(page.locator("#sentence")).to_contain_text("Running on worker")
+        expect(page.locator("#curls")).to_contain_text(f"curl {cluster.url}/status/{theirs}")
+        expect(page.locator("#curls")).to_contain_text("""-d '{"x":7,"seconds":3,"label":"it'\\''s"}'""")
+        expect(page.locator("#cancel")).to_be_hidden()
+        # and one that this browser sent
+        page.fill("[name=seconds]", "60")
+        page.click("[value='1']")
+        expect(page.locator("#sent")).to_contain_text("1 sent")
+        ours = page.evaluate("JSON.parse(sessionStorage.sent)[0]")
+        bar(page, ours, state="running").wait_for()
+        bar(page, ours).click(force=True, position=LEFT)
+        page.click("#cancel")
+        expect(bar(page, ours, state="REVOKED")).to_have_count(1)
+        expect(page.locator("#sentence")).to_contain_text("REVOKED")
+
+
+def test_without_the_token_nothing_tells_the_code_and_with_it_the_teacher_is_in_command(start, browser, tmp_path):
+    cluster = start(workers=2, address="127.0.0.1")
+    secret = Credentials(cluster.folder)
+    with Api(cluster.url) as api, visit(browser, cluster.url, broken=True) as page:
+        until(lambda: len(api.get("/live").json()["workers"]) == 2, what="the workers")
+        assert secret.code not in page.content() + api.get("/live").text
+        assert api.get("/teacher/class").status_code == 401
+        page.keyboard.press("j")
+        expect(page.locator("#join")).to_be_hidden()
+        # A wrong token is a sentence
+        page.click("summary")
+        page.fill("[name=token]", "guess")
+        page.click("text=Unlock")
+        expect(page.locator("#unlocked")).to_contain_text("This needs the teacher's token")
+        expect(page.locator("#powers")).to_be_hidden()
+        # With the right one a key shows the line that joins, and hides it
+        page.fill("[name=token]", secret.token)
+        page.click("text=Unlock")
+        expect(page.locator("#powers")).to_be_visible()
+        page.locator("h1").click()
+        page.keyboard.press("j")
+        expect(page.locator("#line")).to_have_text(cluster.join_line)
+        page.keyboard.press("Escape")
+        expect(page.locator("#join")).to_be_hidden()
+        # and workers are paused and let go on, all tasks cancelled, the queue emptied
+        page.click("text=pause >> nth=1")
+        until(lambda: any(one["paused"] for one in api.get("/workers").json()["workers"]), what="a paused worker")
+        page.get_by_role("button", name=": run").click()
+        until(lambda: not any(one["paused"] for one in api.get("/workers").json()["workers"]), what="it to go on")
+        ids = [api.submit(seconds=60) for _ in range(5)]
+        until(lambda: api.status(ids[0])["started_at"], what="the first to run")
+        page.click("#purge")
+        expect(page.locator("#unlocked")).to_contain_text("3 cancelled")
+        page.click("#cancel-all")
+        until(lambda: all(api.status(id)["state"] == "REVOKED" for id in ids), what="all to be cancelled")
+
+
+def test_it_stands_still_looks_back_and_sleeps_in_a_hidden_tab(cluster, api, browser):
+    with visit(browser, cluster.url) as page:
+        api.ended(id := api.submit(seconds=0.5))
+        bar(page, id, state="SUCCESS").wait_for()
+
+        def left():
+            return bar(page, id).bounding_box()["x"]
+
+        before = left()
+        until(lambda: left() < before, what="the picture to move on")
+        page.keyboard.press("Space")
+        expect(page.locator("#pause")).to_have_text("Go on")
+        stands = left()
+        api.ended(api.submit(seconds=0.5))
+        assert abs(left() - stands) < 1
+        # Zoom to 10 s, look earlier until the bar is in view
+        page.locator("#zoom").fill("0")
+        expect(page.locator("#span")).to_have_text("the last 10 s")
+        page.click("#earlier")
+        page.keyboard.press("]")
+        page.keyboard.press("]")
+        expect(page.locator("#pause")).to_have_text("Pause")
+        # In a hidden tab nothing is asked; when it is seen again, it goes on
+        page.evaluate("""() => { Object.defineProperty(document, 'hidden', { get: () => window.unseen })
+            window.unseen = true; document.dispatchEvent(new Event('visibilitychange')) }""")
+        page.wait_for_timeout(1000)  # for the question that is on its way
+        asked = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.wait_for_timeout(2000)  # in which four would be asked
+        assert asked == []
+        page.evaluate("() => { window.unseen = false; document.dispatchEvent(new Event('visibilitychange')) }")
+        until(lambda: page.wait_for_timeout(100) or len(asked) > 1, what="questions")
+
+
+def test_the_keyboard_goes_from_task_to_task_and_opens_one(cluster, api, browser):
+    with visit(browser, cluster.url) as page:
+        ids = [api.submit(seconds=0.3) for _ in range(4)]
+        for id in ids:
+            bar(page, id, state="SUCCESS").wait_for()
+        page.focus("#chart")
+        page.keyboard.press("ArrowRight")
+        first = page.evaluate("document.activeElement.dataset.taskId")
+        page.keyboard.press("ArrowLeft")
+        second = page.evaluate("document.activeElement.dataset.taskId")
+        assert first and second and first != second
+        expect(page.get_by_role("tooltip")).to_contain_text("longtask(10, 0.3)")
+        page.keyboard.press("Enter")
+        expect(page.locator("#sentence")).to_contain_text("Done by worker")
+        page.keyboard.press("Escape")
+        expect(page.locator("#detail")).to_be_hidden()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(start, browser, scheme):
+    cluster = start(workers=1, env=given("failing"))
+    with Api(cluster.url) as api, visit(browser, cluster.url, color_scheme=scheme) as page:
+        failed = api.post("/run/failing").json()["task_id"]
+        bar(page, failed, state="FAILURE").wait_for()
+        api.submit(seconds=3, label="ana")
+        api.submit(seconds=3, label="bob")
+        expect(page.locator(".bar[data-state=queued]")).to_have_count(1)
+        bar(page, failed).click(force=True, position=LEFT)
+        page.click("summary")
+        expect(page.locator("#sentence")).to_contain_text("FAILURE: Failed:")
+        picture(page, f"failure-{scheme}")
+        found = Axe().run(page).response["violations"]
+        serious = [one for one in found if one["impact"] in ("serious", "critical")]
+        assert [(one["id"], one["nodes"][0]["html"]) for one in serious] == []
+
+
+def test_a_portuguese_browser_is_spoken_to_in_portuguese(cluster, browser):
+    with visit(browser, cluster.url, locale="pt-BR") as page:
+        expect(page.locator("h1")).to_have_text("Cluster da turma")
+        expect(page.locator("#pause")).to_have_text("Pausar")
+        assert page.evaluate("document.documentElement.lang") == "pt-BR"
+        languages = page.evaluate("import('/page/words.js').then(m => Object.values(m.words).map(Object.keys))")
+        assert languages[0] == languages[1]
+
+
+def test_a_worker_whose_clock_is_an_hour_off_is_drawn_right(start, browser):
+    need("faketime", "faketime")
+    cluster = start(workers=1)
+    wrong = cluster.make_worker("wrong")
+    cluster.workers.append(wrong)
+    set_clock(wrong, 3600)
+    cluster.wait_worker(wrong.start())
+    with Api(cluster.url) as api, visit(browser, cluster.url) as page:
+        ids = [api.submit(seconds=1) for _ in range(4)]
+        ran = {api.ended(id)["worker"].split("@")[0] for id in ids}
+        assert ran == {"worker1", "wrong"}
+        attempts = {one["task_id"]: one for one in api.get("/live").json()["attempts"]}
+        for id in ids:
+            one = attempts[id]
+            assert abs(one["started_at"] - time.time()) < 60
+            assert one["queued_at"] <= one["started_at"] <= one["ended_at"]
+            expect(bar(page, id, state="SUCCESS")).to_be_in_viewport()
+        expect(page.locator("#names .says", has_text="clock 3600 s off")).to_be_visible()

@@ -155,7 +155,7 @@ def test_after_an_outage_everybody_gets_time_to_be_heard(start):
     step = start(workers=0).ledger.step
     step("alive", "worker@lab", "{}", "")
     step("submitted", "long", "noop", "", "", 1000, 0, "celery", "", "the message")
-    assert step("started", "long", "noop", "worker@lab", "tag", "once") == 1
+    assert step("started", "long", "noop", "worker@lab", 0, "tag", "once") == 1
     time.sleep(LEASE + 0.5)
     # When another worker is back first, I expect it to find nothing overdue
     step("alive", "other@lab", "{}", "")
@@ -185,7 +185,7 @@ def test_an_attempt_is_one_askings_own(start):
     step = start(workers=0).ledger.step
     step("submitted", "one", "noop", "", "", 1000, 0, "celery", "", "the message")
     # A lost answer is asked for again; the same message brought a second time is refused
-    asked = [step("started", "one", "noop", "worker@lab", "tag", once) for once in ("first", "first", "second")]
+    asked = [step("started", "one", "noop", "worker@lab", 0, "tag", once) for once in ("first", "first", "second")]
     assert asked == [1, 1, 0]
 
 
@@ -196,7 +196,7 @@ def test_the_minute_that_an_unknown_task_waits_begins_anew_with_each_attempt(sta
     assert float(step("unknown", "new")) < 1
     cluster.ledger.redis.hset("lab:task:new", "unknown", 1)
     assert float(step("unknown", "new")) > 60
-    assert step("started", "new", "noop", "worker@lab", "tag", "once") == 1
+    assert step("started", "new", "noop", "worker@lab", 0, "tag", "once") == 1
     assert float(step("unknown", "new")) < 1
 
 

@@ -1,6 +1,7 @@
 """The teacher's actions over HTTP: each needs the token that ./lab token prints."""
 
 from secrets import compare_digest
+from urllib.parse import urlsplit
 
 from flask import Blueprint, request
 
@@ -20,6 +21,14 @@ def ask_for_token():
     given = request.headers.get("Authorization", "")
     if not token or not compare_digest(given.encode(), f"Bearer {token}".encode()):
         raise Problem(401, 'This needs the teacher\'s token: -H "Authorization: Bearer $(./lab token)".', bearer=True)
+
+
+@bp.get("/class")
+def show_class():
+    """Give the line that joins; null where this cluster is not for a class."""
+    url, code = class_of()["worker_url"], class_of()["code"]
+    port = request.environ["SERVER_PORT"]
+    return {"join": url and f"curl -sS http://{urlsplit(url).hostname}:{port}/join/{code} | sh"}
 
 
 @bp.post("/cancel")

@@ -1,0 +1,131 @@
+"""Which worker ran what, and when: attempts, put together from the ledger's steps."""
+
+from collections import deque
+from dataclasses import dataclass
+
+from ledger import TERMINAL
+
+AT_ONCE = 1000  # steps that are read with one question
+MOST = 10_000  # attempts that are kept
+MINUTE = 60
+AGAIN = {"queued": "retry", "lost": "lost", "returned": "returned"}  # a step after which the task waits once more
+
+
+@dataclass
+class Attempt:
+    """One run of a task on a worker; times are seconds since 1970 by the broker's clock, None where not known (yet)."""
+
+    task_id: str
+    attempt: int
+    worker: str
+    slot: int
+    queued_at: float | None
+    started_at: float
+    ended_at: float | None = None
+    outcome: str | None = None  # a state in which the task ended, or one of AGAIN
+    name: str | None = None
+    args: str | None = None
+    label: str | None = None
+    changed: tuple = ()  # the id of the latest step
+
+
+class History:
+    """The attempts of the last `seconds`, at most 10,000; each read() goes on where the last one ended."""
+
+    def __init__(self, ledger, seconds=600):
+        self.ledger, self.seconds = ledger, seconds
+        self.forget()
+
+    def forget(self):
+        """Begin anew."""
+        self.cursor = (0, 0)
+        self.waiting = {}  # id -> since when the task is in the queue
+        self.running = {}  # id -> its attempt
+        self.ended = deque(maxlen=MOST)  # attempts, in the order of their ends
+        self.ends, self.waits = deque(), deque()  # of the last minute: times; (time, seconds in the queue)
+        self.waited = 0.0  # the sum of these seconds
+
+    def read(self):
+        """Read the steps that the ledger has had since, and what the tasks are called; raises RedisError."""
+        redis, before = self.ledger.redis, self.cursor
+        first = redis.xrange("lab:steps", count=1)
+        if self.cursor != (0, 0) and (not first or numbers(first[0][0]) > self.cursor):
+            self.forget()  # the stream has lost steps that we have not read
+            before = self.cursor
+        while True:
+            steps = redis.xrange("lab:steps", min="({}-{}".format(*self.cursor), count=AT_ONCE)
+            for id, step in steps:
+                self.cursor = numbers(id)
+                self.add(self.cursor[0] / 1000, step)
+            if len(steps) < AT_ONCE:
+                break
+        seconds, micros = redis.time()
+        self.prune(seconds + micros / 1e6)
+        self.call_by_name([one for one in self.since(before) if one.name is None])
+
+    def add(self, at, step):
+        """Add one step."""
+        what, id = step["step"], step["id"]
+        if what in AGAIN:
+            self.end(id, at, AGAIN[what])
+            self.waiting[id] = at
+        elif what == "started":
+            self.end(id, at, "lost")
+            queued = self.waiting.pop(id, None)
+            number, slot = int(step["attempt"]), int(step.get("slot") or 0)
+            self.running[id] = Attempt(id, number, step["worker"], slot, queued, at, changed=self.cursor)
+            self.waits.append((at, at - (queued or at)))
+            self.waited += self.waits[-1][1]
+        elif what in TERMINAL or what == "withdrawn":
+            self.waiting.pop(id, None)
+            self.end(id, at, what)
+            if what in TERMINAL:
+                self.ends.append(at)
+
+    def end(self, id, at, outcome):
+        """End the task's attempt, where one runs."""
+        attempt = self.running.pop(id, None)
+        if attempt:
+            attempt.ended_at, attempt.outcome, attempt.changed = at, outcome, self.cursor
+            self.ended.append(attempt)
+
+    def prune(self, now):
+        """Forget what is too old."""
+        self.now = now
+        while self.ended and self.ended[0].ended_at < now - self.seconds:
+            self.ended.popleft()
+        while self.ends and self.ends[0] < now - MINUTE:
+            self.ends.popleft()
+        while self.waits and self.waits[0][0] < now - MINUTE:
+            self.waited -= self.waits.popleft()[1]
+
+    def call_by_name(self, new):
+        """Ask the ledger for the names, arguments and labels of these attempts."""
+        for start in range(0, len(new), AT_ONCE):
+            some = new[start : start + AT_ONCE]
+            for one, known in zip(some, records(self.ledger, [one.task_id for one in some]), strict=True):
+                one.name, one.args, one.label = known["name"], known["args"], known["label"]
+
+    def since(self, cursor):
+        """The attempts that have changed after this step, in no order."""
+        yield from (one for one in self.running.values() if one.changed > cursor)
+        for one in reversed(self.ended):
+            if one.changed <= cursor:
+                return
+            yield one
+
+
+def numbers(id):
+    """The id of a step, such as 1732222222222-0, as two numbers, which compare as the steps follow one another."""
+    return tuple(map(int, id.split("-")))
+
+
+FIELDS = "name", "args", "label", "attempt", "queued"
+
+
+def records(ledger, ids):
+    """What the ledger knows of these tasks, each a dict; fields that it does not know are None."""
+    pipe = ledger.redis.pipeline(transaction=False)
+    for id in ids:
+        pipe.hmget(f"lab:task:{id}", FIELDS)
+    return [dict(zip(FIELDS, values, strict=True)) for values in pipe.execute()]

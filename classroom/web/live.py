@@ -1,0 +1,137 @@
+"""What the live page draws, as one JSON document: workers, the queue, and every attempt since the last question."""
+
+import json
+import re
+import threading
+import time
+from collections import deque
+from dataclasses import asdict
+
+from flask import Blueprint, Response, request
+from redis import RedisError
+
+from classroom import exercises
+from classroom.code import fingerprint
+from classroom.history import History, numbers, records
+from classroom.web.problems import Problem
+from ledger import LEASE
+from tasks import celery
+
+bp = Blueprint("live", __name__)
+FRESH = 0.2  # seconds for which all pages get the same answer
+QUEUE = 40  # tasks of the queue that are drawn
+MOST = 2000  # attempts in one answer
+GONE = 600  # seconds that a dead worker is shown
+POLLS = 20  # questions a second that one process wants to answer
+LONGEST = 200  # characters of a task's arguments
+
+
+class Board:
+    """The present picture of the cluster, read once for all pages."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.history = History(celery.ledger)
+        self.read_at, self.trouble = 0.0, None
+        self.asked = deque(maxlen=1000)  # when pages asked
+        self.again_in = 0.5  # seconds until a page is to ask again: the longer, the more pages there are
+
+    def answer(self, cursor):
+        """The document for a page that has seen everything up to this step."""
+        with self.lock:
+            if time.monotonic() - self.read_at > FRESH:
+                self.read()
+            if self.trouble:
+                raise self.trouble
+            self.pace()
+            changed = list(self.history.since(cursor))
+            left_out = max(0, len(changed) - MOST)
+            changed = sorted(changed, key=lambda one: one.changed)[left_out:]
+            head = {"cursor": "{}-{}".format(*self.history.cursor), "again_in": self.again_in, "left_out": left_out}
+            attempts = json.dumps([drawn(one) for one in changed])
+            return f'{json.dumps(head)[:-1]}, {self.common}, "attempts": {attempts}}}'
+
+    def read(self):
+        """Read what is new; or remember what the trouble is, so that not every page waits for a broker that hangs."""
+        try:
+            self.history.read()
+            self.common, self.trouble = json.dumps(self.picture())[1:-1], None
+        except RedisError as error:
+            self.trouble = error
+        self.read_at = time.monotonic()
+
+    def picture(self):
+        """What is the same for all pages."""
+        picture = {"now": self.history.now, "workers": self.workers(), "queue": self.queue()}
+        picture["numbers"] = self.numbers(picture["workers"])
+        picture["broken"] = exercises.broken
+        return picture
+
+    def workers(self):
+        """Those that are alive, and those that died within ten minutes without a word."""
+        now, here = self.history.now, fingerprint()
+        alive = [worker | {"old_code": worker["code"] != here, "lost": False} for worker in celery.ledger.workers()]
+        shown = "name", "host", "concurrency", "paused", "clock_ahead_s", "last_seen_s", "old_code", "lost"
+        known = [{key: worker.get(key) for key in shown} for worker in alive]
+        names = {worker["name"] for worker in known}
+        seen = celery.ledger.redis.zrangebyscore("lab:workers", now - GONE, now - LEASE, withscores=True)
+        for name, at in seen:
+            if name not in names:
+                host = name.partition("@")[2]
+                known.append({"name": name, "host": host, "last_seen_s": round(now - at, 1), "lost": True})
+        return sorted(known, key=lambda worker: (worker["host"], worker["name"]))
+
+    def queue(self):
+        """The tasks at the head of the queue."""
+        ids = celery.ledger.redis.zrangebyscore("lab:waiting", "-inf", self.history.now, start=0, num=QUEUE)
+        known = zip(ids, records(celery.ledger, ids), strict=True)
+        return [
+            {"task_id": id} | short(one) | {"queued_at": float(one["queued"]), "attempt": int(one["attempt"] or 0) + 1}
+            for id, one in known
+            if one["queued"]
+        ]
+
+    def numbers(self, workers):
+        """What is written above the lanes."""
+        history = self.history
+        return {
+            "waiting": celery.ledger.redis.zcard("lab:waiting"),
+            "workers": sum(not worker["lost"] for worker in workers),
+            "per_minute": len(history.ends),
+            "waited_s": round(history.waited / len(history.waits), 3) if history.waits else 0.0,
+        }
+
+    def pace(self):
+        """Count the questions, and let pages ask less often when there are many."""
+        now = time.monotonic()
+        self.asked.append(now)
+        while self.asked[0] < now - 4:
+            self.asked.popleft()
+        pages = len(self.asked) / 4 * self.again_in
+        self.again_in = round(min(3, max(0.5, pages / POLLS)), 2)
+
+
+def drawn(attempt):
+    """An attempt as the page gets it."""
+    known = asdict(attempt)
+    del known["changed"]
+    return known | short(known)
+
+
+def short(known):
+    """Its name, arguments and label, none of them very long."""
+    args = known["args"] or ""
+    args = args if len(args) <= LONGEST else args[:LONGEST] + "…"
+    return {"name": known["name"] or "", "args": args, "label": known["label"] or ""}
+
+
+board = Board()
+
+
+@bp.get("/live")
+def live():
+    """Give the picture of the cluster, and what has changed since ?after=CURSOR of the last one."""
+    cursor = request.args.get("after", "0-0")
+    if not re.fullmatch(r"\d{1,15}-\d{1,15}", cursor, re.ASCII):
+        raise Problem(422, "after should be the cursor of an earlier answer.", field="after", expected="a cursor")
+    return Response(board.answer(numbers(cursor)), mimetype="application/json")

@@ -1,0 +1,23 @@
+// The form that sends tasks; remembers which ones this browser has sent.
+
+import { post } from './server.js'
+import { say } from './words.js'
+
+const MOST = 1000  // ids that are remembered
+const form = document.getElementById('send')
+let sent = JSON.parse(sessionStorage.getItem('sent') ?? '[]')
+
+export const mine = id => sent.includes(id)
+
+export function setUp() {
+  form.onsubmit = async event => {
+    event.preventDefault()
+    const job = { x: +form.x.value, seconds: +form.seconds.value, ...(form.label.value && { label: form.label.value }) }
+    const said = await Promise.allSettled(Array.from({ length: +event.submitter.value }, () => post('/longtask', job)))
+    const accepted = said.filter(one => one.value).map(one => one.value.task_id)
+    const trouble = said.find(one => one.reason)?.reason.message ?? ''
+    sent = [...sent, ...accepted].slice(-MOST)
+    sessionStorage.setItem('sent', JSON.stringify(sent))
+    document.getElementById('sent').textContent = `${say('sent', accepted.length)} ${trouble}`
+  }
+}

@@ -1,0 +1,51 @@
+// What the teacher's token unlocks.
+
+import { ask, become, isTeacher, post } from './server.js'
+import { say } from './words.js'
+
+const [unlock, unlocked, powers, dialog, line] =
+  ['unlock', 'unlocked', 'powers', 'join', 'line'].map(id => document.getElementById(id))
+
+export function setUp() {
+  unlock.onsubmit = event => {
+    event.preventDefault()
+    open(unlock.token.value.trim())
+  }
+  const orders = { 'cancel-all': '/teacher/cancel', purge: '/teacher/purge' }
+  for (const [id, path] of Object.entries(orders))
+    document.getElementById(id).onclick = () => post(path).then(said => report(say('cancelled', said.cancelled)), trouble)
+  document.getElementById('names').onclick = ({ target: { dataset } }) => {
+    if (dataset.order) post(`/teacher/workers/${encodeURIComponent(dataset.worker)}/${dataset.order}`).catch(trouble)
+  }
+  document.getElementById('show-join').onclick = showJoin
+  dialog.onclick = () => dialog.close()
+  if (isTeacher()) open(sessionStorage.getItem('token'))
+}
+
+// Tries a token: the server says whether it is the one.
+async function open(token) {
+  become(token)
+  try {
+    await ask('/teacher/class')
+    report(say('open'))
+    unlock.token.value = ''
+  } catch (error) {
+    become('')
+    report(error.message)
+  }
+  powers.hidden = !isTeacher()
+}
+
+// Shows the line that joins, large, or hides it.
+export async function showJoin() {
+  if (!isTeacher() || dialog.open) return dialog.close()
+  try {
+    line.textContent = (await ask('/teacher/class')).join ?? say('noJoin')
+    dialog.showModal()
+  } catch (error) {
+    trouble(error)
+  }
+}
+
+const report = words => { unlocked.textContent = words }
+const trouble = error => report(error.message)

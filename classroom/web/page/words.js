@@ -1,0 +1,53 @@
+// What the page says, in the browser's language. Text of the API stays as the API has it.
+
+export const words = {
+  en: {
+    title: 'Classroom cluster',
+    seconds: 'seconds', label: 'label', send1: 'Send 1', send20: 'Send 20', sent: '{0} sent',
+    pause: 'Pause', goOn: 'Go on', earlier: '◀ Earlier', later: 'Later ▶', zoom: 'Shown', span: 'the last {0}',
+    chart: 'Which worker ran what, when: the arrow keys go from task to task', detail: 'One task',
+    close: 'Close', cancel: 'Cancel this task',
+    teacher: 'Teacher', token: 'Token (./lab token)', unlock: 'Unlock', locked: 'This is not the token.', open: 'Unlocked',
+    cancelled: '{0} cancelled', cancelAll: 'Cancel all', purge: 'Empty the queue', showJoin: 'Show the join line (J)', joinLine: 'The line that joins',
+    noJoin: 'This cluster is not for a class: ./lab up --class', stopWorker: 'stop', pauseWorker: 'pause', runWorker: 'run',
+    waiting: 'waiting', workers: 'workers', perMinute: 'tasks a minute', waited: 'waited, s',
+    queue: 'Queue', more: 'and {0} more', noWorker: 'No worker is listening. Start one:',
+    nothing: 'Nothing queued yet. Send a task:', noAnswer: 'The server has not answered since {0}: {1}',
+    late: 'late, {0} s', lost: 'lost, {0} s ago', gone: 'gone', paused: 'paused', old: 'old code', clock: 'clock {0} s off',
+    leftOut: '{0} short tasks were too many to draw.', broken: 'The exercise {0} is left out: {1}',
+    on: 'on {0}', waitedFor: 'waited {0} s', ran: 'ran {0} s', runs: 'running for {0} s', attempt: 'attempt {0}',
+    again: 'The same once more:', s: '{0} s', min: '{0} min',
+  },
+  pt: {
+    title: 'Cluster da turma',
+    seconds: 'segundos', label: 'rótulo', send1: 'Enviar 1', send20: 'Enviar 20', sent: '{0} enviadas',
+    pause: 'Pausar', goOn: 'Continuar', earlier: '◀ Antes', later: 'Depois ▶', zoom: 'Mostrar', span: 'os últimos {0}',
+    chart: 'Qual worker executou o quê, e quando: as setas vão de tarefa em tarefa', detail: 'Uma tarefa',
+    close: 'Fechar', cancel: 'Cancelar esta tarefa',
+    teacher: 'Professor', token: 'Token (./lab token)', unlock: 'Liberar', locked: 'Este não é o token.', open: 'Liberado',
+    cancelled: '{0} canceladas', cancelAll: 'Cancelar tudo', purge: 'Esvaziar a fila', showJoin: 'Mostrar a linha de entrada (J)', joinLine: 'A linha de entrada',
+    noJoin: 'Este cluster não é para uma turma: ./lab up --class', stopWorker: 'parar', pauseWorker: 'pausar', runWorker: 'seguir',
+    waiting: 'na fila', workers: 'workers', perMinute: 'tarefas por minuto', waited: 'espera, s',
+    queue: 'Fila', more: 'e mais {0}', noWorker: 'Nenhum worker está ouvindo. Inicie um:',
+    nothing: 'Nada na fila ainda. Envie uma tarefa:', noAnswer: 'O servidor não responde desde {0}: {1}',
+    late: 'atrasado, {0} s', lost: 'perdido há {0} s', gone: 'saiu', paused: 'pausado', old: 'código antigo', clock: 'relógio {0} s errado',
+    leftOut: '{0} tarefas curtas eram demais para desenhar.', broken: 'O exercício {0} ficou de fora: {1}',
+    on: 'em {0}', waitedFor: 'esperou {0} s', ran: 'executou por {0} s', runs: 'executando há {0} s', attempt: 'tentativa {0}',
+    again: 'O mesmo outra vez:', s: '{0} s', min: '{0} min',
+  },
+}
+
+const language = navigator.language.startsWith('pt') ? 'pt' : 'en'
+
+// The words of this name, with values in the places {0}, {1} …
+export function say(name, ...values) {
+  return words[language][name].replace(/\{(\d)\}/g, (_, number) => values[number])
+}
+
+// Puts the words into the document, wherever an element names them.
+export function translate() {
+  document.documentElement.lang = language === 'pt' ? 'pt-BR' : 'en'
+  document.title = say('title')
+  for (const element of document.querySelectorAll('[data-say]')) element.textContent = say(element.dataset.say)
+  for (const element of document.querySelectorAll('[data-label]')) element.ariaLabel = say(element.dataset.label)
+}

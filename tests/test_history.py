@@ -1,0 +1,126 @@
+"""Attempts, put together from the ledger's steps, and the document that the live page asks for."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from parts import Api
+
+from classroom import history
+from classroom.history import History
+
+
+@pytest.fixture
+def ledger(start):
+    """The ledger of a cluster in which nobody works but the test."""
+    return start(workers=0).ledger
+
+
+def submit(ledger, id, label="", attempt=""):
+    return ledger.step("submitted", id, "longtask", "(1, 2)", label, 100, 0, "celery", attempt, "{}")
+
+
+def run(ledger, id, worker="worker1@lab", slot=0):
+    return ledger.step("started", id, "longtask", worker, slot, "tag", time.time())
+
+
+def end(ledger, id, attempt, state="SUCCESS", worker="worker1@lab"):
+    return ledger.step("ended", id, attempt, worker, state, "2", "{}")
+
+
+def told(history, cursor=(0, 0)):
+    return {(one.task_id, one.attempt): one for one in history.since(cursor)}
+
+
+def test_every_way_in_which_an_attempt_ends_is_told_apart(ledger):
+    # Given tasks that succeed, fail, are given back, sent again, cancelled; and one that runs
+    for id in ("good", "bad", "back", "retried", "runs", "cancelled"):
+        submit(ledger, id, label="ana")
+        assert run(ledger, id, slot=1) == 1
+    end(ledger, "good", 1)
+    end(ledger, "bad", 1, "FAILURE")
+    ledger.step("returned", "back", "worker1@lab", "returned")
+    submit(ledger, "retried", attempt="1")
+    ledger.step("cancelled", "cancelled")
+    end(ledger, "cancelled", 1, "REVOKED")
+    run(ledger, "back", "worker2@lab")
+    past = History(ledger)
+    past.read()
+    attempts = told(past)
+    # I expect an attempt for each start, with its worker, slot, name, times and outcome
+    outcomes = {key: one.outcome for key, one in attempts.items()}
+    assert outcomes == {
+        ("good", 1): "SUCCESS",
+        ("bad", 1): "FAILURE",
+        ("back", 1): "returned",
+        ("back", 2): None,
+        ("retried", 1): "retry",
+        ("runs", 1): None,
+        ("cancelled", 1): "REVOKED",
+    }
+    good, again = attempts["good", 1], attempts["back", 2]
+    assert (good.name, good.args, good.label) == ("longtask", "(1, 2)", "ana")
+    assert (good.worker, good.slot, again.worker, again.slot) == ("worker1@lab", 1, "worker2@lab", 0)
+    assert good.queued_at <= good.started_at <= good.ended_at
+    assert again.queued_at == attempts["back", 1].ended_at and again.ended_at is None
+    # and from then on only what has changed
+    cursor = past.cursor
+    end(ledger, "runs", 1)
+    past.read()
+    assert [(key, one.outcome) for key, one in told(past, cursor).items()] == [(("runs", 1), "SUCCESS")]
+    assert len(past.ends) == 4
+
+
+def test_what_is_old_or_too_much_is_forgotten(ledger, monkeypatch):
+    monkeypatch.setattr(history, "MOST", 5)
+    past = History(ledger)
+    for number in range(8):
+        submit(ledger, str(number))
+        run(ledger, str(number))
+        end(ledger, str(number), 1)
+    past.read()
+    assert sorted(key[0] for key in told(past)) == ["3", "4", "5", "6", "7"]
+    past.prune(past.now + 601)
+    assert told(past) == {} and not past.ends and not past.waits and past.waited == pytest.approx(0, abs=1e-6)
+
+
+def test_steps_that_were_dropped_before_they_were_read_do_no_harm(ledger):
+    past = History(ledger)
+    submit(ledger, "one")
+    run(ledger, "one")
+    past.read()
+    # When the end of a task is dropped unread
+    end(ledger, "one", 1)
+    submit(ledger, "two")
+    run(ledger, "two")
+    ledger.redis.xtrim("lab:steps", maxlen=1, approximate=False)
+    past.read()
+    # I expect it not to run for ever
+    assert list(told(past)) == [("two", 1)]
+
+
+def test_a_cursor_that_is_none_is_refused(api):
+    for words in ("1", "a-b", "1-2-3", "9" * 20 + "-0", "-1"):
+        answer = api.get("/live", params={"after": words})
+        assert answer.status_code == 422 and answer.json()["field"] == "after"
+
+
+def test_many_pages_do_not_wait_one_after_the_other_for_a_broker_that_hangs(start):
+    cluster = start(workers=0)
+    with Api(cluster.url) as api, ThreadPoolExecutor(20) as pool:
+        assert api.get("/live").status_code == 200
+        cluster.broker.freeze()
+        began = time.monotonic()
+        answers = list(pool.map(lambda _: Api(cluster.url).get("/live").status_code, range(20)))
+        assert 503 in answers and set(answers) <= {200, 503}  # what was just read is fresh for a moment
+        assert time.monotonic() - began < 5  # one after the other, 20 time-outs would take ten seconds
+        cluster.broker.thaw()
+        assert api.get("/live").status_code in (200, 503)
+
+
+def test_many_pages_are_told_to_ask_less_often(start):
+    cluster = start(workers=0)
+    with Api(cluster.url) as api:
+        assert api.get("/live").json()["again_in"] == 0.5
+        slowest = max(api.get("/live").json()["again_in"] for _ in range(400))
+        assert 0.5 < slowest <= 3

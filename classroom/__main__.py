@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import sys
 import time
 import urllib.parse
+from pathlib import Path
 
 import click
 import redis
@@ -22,6 +24,7 @@ Examples:
   ./lab submit 10 --wait        send a task and watch it, in a second terminal
   ./lab worker                  start one more worker, in a third
   ./lab monitor                 see what they tell the broker
+  ./lab report                  write what ran, where and when, into one file
   ./lab drill kill-worker       kill a worker under load, and see that nothing is lost
   ./lab test                    check that everything works
 """
@@ -219,6 +222,42 @@ def monitor(everything):
         raise click.ClickException(f"{hidden(url)} does not answer: {error}") from None
     except KeyboardInterrupt:
         pass
+
+
+class Since(click.ParamType):
+    """A time span such as 90s, 10m or 2h; in Python the number of seconds."""
+
+    name = "SPAN"
+
+    def convert(self, value, param, context):
+        """The seconds that the words mean."""
+        found = re.fullmatch(r"(\d{1,6})([smh])", str(value))
+        if not found:
+            self.fail(f"{value} should be a number with s, m or h, such as 90s, 10m or 2h.", param, context)
+        return int(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+
+
+@lab.command(short_help="Write what ran, where and when, into one file.")
+@click.option("--since", type=Since(), default="1h", show_default=True, help="How far back: 90s, 10m, 2h.")
+@click.option("--out", type=click.Path(dir_okay=False), default="report.html", show_default=True, help="The file.")
+def report(since, out):
+    """Write what ran, where and when, into one HTML file to hand in: it needs no network, and prints on A4.
+
+    It reaches back as far as the ledger keeps the steps of tasks, which is about 7,000 tasks.
+    """
+    from classroom.report.report import report
+
+    url = result_backend()
+    warn_of_localhost()
+    try:
+        text = report(Ledger(url), since)
+    except redis.RedisError as error:
+        raise click.ClickException(f"{hidden(url)} does not answer: {error}") from None
+    try:
+        Path(out).write_text(text)
+    except OSError as error:
+        raise click.ClickException(f"{out} cannot be written: {error.strerror}.") from None
+    click.echo(f"{out}: open it in a browser, print it, hand it in.")
 
 
 @lab.command(short_help="Look for what is wrong, and say how to cure it.")

@@ -1,0 +1,1 @@
+"""./lab report: what ran, where and when, as one file to hand in."""

@@ -1,0 +1,63 @@
+"""Writes the report: one HTML file that needs nothing else."""
+
+import json
+import platform
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from classroom.address import LAB
+from classroom.code import fingerprint, versions
+from classroom.history import History
+from classroom.report.lanes import drawing
+
+ROWS = 500  # attempts in the table
+
+
+def report(ledger, seconds):
+    """The report on the last `seconds`, as HTML; raises RedisError."""
+    history = History(ledger, seconds)
+    history.read()
+    since = history.now - seconds
+    attempts = sorted(history.since((0, 0)), key=lambda one: one.started_at)
+    templates = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
+    templates.filters |= {"moment": moment, "time_of_day": time_of_day}
+    return templates.get_template("report.html").render(
+        now=history.now,
+        since=max(since, attempts[0].started_at) if attempts else since,
+        attempts=[asdict(one) for one in attempts[:ROWS]],
+        count=len(attempts),
+        ended=counted(attempts),
+        drawing=drawing(attempts, history.now),
+        workers=ledger.workers(),
+        here=fingerprint(),
+        versions=versions(),
+        machine=f"{platform.node()}, {platform.system()} {platform.release()}",
+        scale=kept("scale.json"),
+    )
+
+
+def counted(attempts):
+    """How many attempts ended in which way, the most frequent first."""
+    ways = [one.outcome or "running" for one in attempts]
+    return sorted(((ways.count(way), way) for way in set(ways)), reverse=True)
+
+
+def kept(name):
+    """What an earlier command wrote into .lab/; None where there is nothing."""
+    try:
+        return json.loads((LAB / name).read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def moment(seconds):
+    """Date and time, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def time_of_day(seconds):
+    """The time of day in UTC, to a tenth of a second."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%H:%M:%S.%f")[:-5] if seconds else ""

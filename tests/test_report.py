@@ -1,0 +1,65 @@
+"""./lab report: one file with the lanes, which needs no network."""
+
+import json
+
+import psutil
+from browser import chromium, picture, visit
+from parts import Api, given, until
+
+NASTY = "</script><img src=x onerror=window.hacked=1>"
+
+
+def test_the_report_shows_what_ran_where_and_when_and_needs_nothing_else(terminal):
+    # Given a cluster in which tasks succeeded, failed, and were lost with a worker
+    terminal.up("--workers", "2", **given("failing"))
+    with Api(terminal.url) as api:
+        good = api.submit(seconds=0.2, label="ana")
+        nasty = api.submit(seconds=0.2, label=NASTY[:60])
+        failed = api.post("/run/failing").json()["task_id"]
+        lost = api.submit(seconds=3, label="bob")
+        name = until(lambda: api.status(lost)["worker"], what="a worker to take it")
+        kill(terminal, name.split("@")[0])
+        assert api.ended(lost)["attempt"] == 2
+        for id in (good, nasty, failed):
+            api.ended(id)
+    # When the report is written
+    assert "report.html: open it in a browser" in terminal.run("report")
+    file = terminal.folder / "report.html"
+    # I expect a browser to show it from the file alone, with every attempt in a lane
+    with chromium() as browser, visit(browser, file.as_uri(), viewport={"width": 794, "height": 1123}) as page:
+
+        def states(id):
+            found = page.locator(f'.bar[data-task-id="{id}"]')
+            return [one.get_attribute("data-state") for one in found.all()]
+
+        assert [states(id) for id in (good, nasty, failed, lost)] == [
+            ["SUCCESS"],
+            ["SUCCESS"],
+            ["FAILURE"],
+            ["lost", "SUCCESS"],
+        ]
+        assert page.locator(".link").count() == 1
+        assert page.locator("td", has_text=NASTY[:60]).count() == 1
+        assert page.evaluate("window.hacked") is None
+        assert page.locator("td", has_text="worker1@").count() > 0
+        # and nothing to be cut off on a sheet of A4
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        assert len(page.pdf(format="A4")) > 5000
+        picture(page, "report")
+    assert "http" not in file.read_text()
+
+
+def kill(terminal, name):
+    """Kill a worker of ./lab up by its number in the cluster's notes."""
+    processes = json.loads((terminal.lab / "cluster.json").read_text())["processes"]
+    pid = next(pid for process, pid, _ in processes if process == name)
+    for process in [*psutil.Process(pid).children(recursive=True), psutil.Process(pid)]:
+        process.kill()
+
+
+def test_an_empty_cluster_and_what_cannot_be_done_are_sentences(terminal):
+    terminal.up("--workers", "0")
+    assert "report.html" in terminal.run("report", "--since", "90s")
+    assert "Nothing ran." in (terminal.folder / "report.html").read_text()
+    assert "should be a number with s, m or h" in terminal.run("report", "--since", "yesterday", check=False)
+    assert "cannot be written" in terminal.run("report", "--out", "/nonexistent/report.html", check=False)

@@ -1,0 +1,162 @@
+"""What 40 open pages cost: frames a second, the API's latency with and without them, and memory.
+
+    .venv/bin/python bench/page.py
+
+The tasks are real; so are the ledger's steps of 50 pretended workers that end 100 tasks a second, after 100,000
+others. One page is a real browser's, the 39 others ask what pages ask, when they would. Takes about 3 minutes.
+"""
+
+import json
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+import psutil  # noqa: E402
+from browser import chromium, visit  # noqa: E402
+from parts import Api  # noqa: E402
+
+from classroom.local.cluster import LocalCluster  # noqa: E402
+from ledger import Ledger  # noqa: E402
+
+PAGES, WORKERS, FINISHED, A_SECOND = 40, 50, 100_000, 100
+ABOUT = {"host": "pretended", "concurrency": 1, "code": "", "paused": False, "clock_ahead_s": 0.0, "tasks": []}
+ROUNDS = 4  # with and without pages, in turns
+
+
+class Pretended:
+    """Fifty workers' steps in the ledger."""
+
+    def __init__(self, cluster):
+        self.redis = cluster.ledger.redis
+        self.sha = self.redis.script_load(
+            f"#!lua flags=allow-oom\n{Ledger(cluster.results).script.script.partition(chr(10))[2]}"
+        )
+        self.count = 0
+        self.over = threading.Event()
+
+    def steps(self, number):
+        """Run so many tasks from their first step to their last, in one go."""
+        pipe = self.redis.pipeline(transaction=False)
+        for _ in range(number):
+            self.count += 1
+            id, name = f"pretended-{self.count}", f"w{self.count % WORKERS}@pretended"
+            pipe.evalsha(
+                self.sha,
+                0,
+                "submitted",
+                id,
+                "longtask",
+                "(1, 2)",
+                f"student {self.count % 30}",
+                10**6,
+                0,
+                "none",
+                "",
+                "{}",
+            )
+            pipe.evalsha(self.sha, 0, "started", id, "longtask", name, 0, "", self.count)
+            if self.count > WORKERS:  # each runs until its worker has the next
+                before = f"pretended-{self.count - WORKERS}"
+                pipe.evalsha(self.sha, 0, "ended", before, 1, name, "SUCCESS", "2", "")
+        pipe.execute()
+
+    def beat(self):
+        """Renew all workers and their leases."""
+        pipe = self.redis.pipeline(transaction=False)
+        for number in range(WORKERS):
+            name = f"w{number}@pretended"
+            running = [
+                f"pretended-{one}"
+                for one in range(max(1, self.count - WORKERS), self.count + 1)
+                if one % WORKERS == number
+            ]
+            pipe.evalsha(self.sha, 0, "alive", name, json.dumps(ABOUT | {"name": name}), "", *running)
+        pipe.execute()
+
+    def work(self):
+        """Go on until it is over."""
+        while not self.over.wait(0.1):
+            self.steps(A_SECOND // 10)
+            if self.count % A_SECOND == 0:
+                self.beat()
+
+
+def ask_like_a_page(url, over, answers):
+    """Ask what a page asks, when it would."""
+    with Api(url) as api:
+        cursor = "0-0"
+        while not over.is_set():
+            said = api.get("/live", params={"after": cursor})
+            answers.append(len(said.content))
+            cursor = said.json()["cursor"]
+            over.wait(said.json()["again_in"])
+
+
+def latency(url, number=150):
+    """The median milliseconds of a POST and the status after it."""
+    times = []
+    with Api(url) as api:
+        for _ in range(number):
+            began = time.perf_counter()
+            api.status(api.submit(x=1, seconds=0))
+            times.append(1000 * (time.perf_counter() - began))
+            time.sleep(0.02)
+    return statistics.median(times)
+
+
+FRAMES = """seconds => new Promise(done => {
+    let count = 0, end = performance.now() + 1000 * seconds
+    const frame = now => now > end ? done(count / seconds) : (count++, requestAnimationFrame(frame))
+    requestAnimationFrame(frame) })"""
+
+
+def megabytes(cluster):
+    """The memory of the web server's processes."""
+    master = psutil.Process(cluster.web.pid)
+    return sum(process.memory_info().rss for process in [master, *master.children()]) / 2**20
+
+
+def main():
+    """Measure, and print."""
+    with tempfile.TemporaryDirectory() as folder, LocalCluster(Path(folder), workers=1) as cluster:
+        pretended = Pretended(cluster)
+        while pretended.count < FINISHED:
+            pretended.steps(500)
+            pretended.beat()
+        thread = threading.Thread(target=pretended.work)
+        thread.start()
+        memory, without, among = megabytes(cluster), [], []
+        for _ in range(ROUNDS):
+            without.append(latency(cluster.url))
+            over, answers = threading.Event(), []
+            asking = [threading.Thread(target=ask_like_a_page, args=(cluster.url, over, answers)) for _ in range(PAGES)]
+            for one in asking:
+                one.start()
+            time.sleep(6)  # until they have been told to ask less often
+            among.append(latency(cluster.url))
+            over.set()
+            for one in asking:
+                one.join()
+        print(f"POST and status, ms: {without} without pages, {among} among {PAGES}")
+        print(f"ratio of the medians: {statistics.median(among) / statistics.median(without):.2f}")
+        print(f"memory of the web server: {memory:.0f} MB before the first page, {megabytes(cluster):.0f} MB after")
+        with chromium() as browser, visit(browser, cluster.url) as page:
+            page.wait_for_timeout(5000)
+            for zoom in (0, 2, 5):
+                page.locator("#zoom").fill(str(zoom))
+                page.wait_for_timeout(1500)
+                span, bars = page.locator("#span").text_content(), page.locator(".bar").count()
+                rate, heap = page.evaluate(FRAMES, 5), page.evaluate("performance.memory.usedJSHeapSize / 2 ** 20")
+                print(f"{span}: {rate:.0f} frames a second, {bars} bars, {heap:.0f} MB")
+        pretended.over.set()
+        thread.join()
+
+
+if __name__ == "__main__":
+    main()

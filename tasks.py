@@ -21,6 +21,8 @@ celery = RecordedCelery(
 
 celery.set_default()  # what @shared_task means, in every thread
 
+flower = whole("LAB_FLOWER", 0, low=0) > 0  # 1 where ./lab up --flower started this
+
 celery.conf.update(
     # JSON only: a pickled message could run any code on the worker.
     task_serializer="json",
@@ -37,9 +39,9 @@ celery.conf.update(
     # Stop a task that runs longer than the longest one allowed: first with an exception, then by force.
     task_soft_time_limit=660,
     task_time_limit=690,
-    # Workers are seen by their heartbeats, and steered by nobody who merely reached the broker.
-    worker_enable_remote_control=False,
-    worker_send_task_events=False,
+    # Workers are seen by their heartbeats, and steered by nobody who merely reached the broker; Flower needs both.
+    worker_enable_remote_control=flower,
+    worker_send_task_events=flower,
     # A task that only other workers know goes back to the queue.
     worker_consumer="classroom.unknown:PatientConsumer",
     # What a task prints appears as it was printed.

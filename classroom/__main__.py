@@ -53,6 +53,7 @@ def lab():
 @click.option("--class", "for_class", is_flag=True, help="Let other machines join, with the line that is printed.")
 @click.option("--address", help="This machine's address on the class network, where it has several.")
 @click.option("--new-code", is_flag=True, help="Make a new class code: who joined with the old one is out.")
+@click.option("--flower", is_flag=True, help="Also start Flower, Celery's monitor, for this machine alone.")
 def up(**options):
     """Start the cluster in this folder, and stop it with Ctrl-C.
 
@@ -76,8 +77,11 @@ def worker(concurrency, name, join, code):
             raise click.UsageError("--join needs --code, and --code needs --join: the teacher's join line has both.")
         client.join(join, code, ["--concurrency", str(concurrency), *(["--name", name] if name else [])])
     warn_of_localhost()
-    if broker_url() == running().get("broker_url") and running().get("worker_url"):
-        os.environ["CELERY_BROKER_URL"] = running()["worker_url"]  # with a worker's rights
+    cluster = running()
+    if broker_url() == cluster.get("broker_url"):
+        os.environ["LAB_FLOWER"] = str(int(cluster.get("flower", False)))
+        if cluster.get("worker_url"):
+            os.environ["CELERY_BROKER_URL"] = cluster["worker_url"]  # with a worker's rights
     command = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "--loglevel", "INFO"]
     command += ["--concurrency", str(concurrency), *(["-n", f"{name}@%h"] if name else [])]
     os.chdir(ROOT)

@@ -36,6 +36,7 @@ def prepare(sender, **_):
     sys.stdout.reconfigure(line_buffering=True)
     sender.app.conf.update(sender.app.patient)
     sender.app.ledger = Ledger(sender.app.results, patient=True)
+    sender.app.events.dispatcher_cls = "classroom.events:QuietDispatcher"
     for name in ("celery.worker.consumer.consumer", "celery.worker.consumer.connection"):
         logging.getLogger(name).addFilter(in_short)
     heart = Heartbeat(sender)

@@ -41,6 +41,12 @@ def test_a_role_may_not_touch_the_server_or_other_keys(cluster, role):
         assert api.ended(api.submit())["result"] == 20
 
 
+def test_the_broker_refuses_nothing_that_the_roles_ask_for(cluster):
+    with Api(cluster.url) as api:
+        assert api.ended(api.submit(seconds=4))["result"] == 20  # a few heartbeats long
+    assert cluster.ledger.redis.acl_log() == []
+
+
 def test_who_has_no_password_may_do_nothing(cluster):
     anybody = redis.Redis(port=cluster.broker_port, retry=None)
     for command in ("PING", "GET lab:steps", "INFO", "EVAL return(1) 0", "SUBSCRIBE celery", "HELLO 3"):

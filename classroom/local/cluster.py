@@ -18,6 +18,7 @@ from ledger import Ledger
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "BROKER_URL", "RESULT_BACKEND")
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the cluster is in this room
+FLOWER_PORT = 5555  # or the next free one
 
 # How each kind of process is asked to stop: a signal, and the seconds it has.
 STOP_WEB = ((signal.SIGTERM, 3),)
@@ -35,7 +36,8 @@ class LocalCluster:
     `ports_from`, for the web server and the broker. A `broker_url` names a broker that runs elsewhere;
     then none is started. On a `network` (classroom.local.hosts) each worker has a host of its own, and
     this machine is the head. With an `address` others may join there, as a class. With `rabbitmq` the
-    broker is RabbitMQ, and Redis keeps results.
+    broker is RabbitMQ, and Redis keeps results. With `flower` Celery's monitor Flower runs beside it,
+    for this machine alone.
 
     Raises NotReady when a process does not come up.
     """
@@ -55,6 +57,7 @@ class LocalCluster:
         network=None,
         rabbitmq=False,
         address=None,
+        flower=False,
     ):
         self.folder = Path(folder)
         self.network, self.address = network, address
@@ -64,6 +67,7 @@ class LocalCluster:
         self.web_ports_from, self.broker_ports_from = ports_from
         self.concurrency = concurrency
         self.env = {key: value for key, value in os.environ.items() if key not in NAMES} | (env or {})
+        self.env["LAB_FLOWER"] = str(int(flower))
         self.web_env, self.worker_env = self.env.copy(), self.env.copy()
         self.server = server
         self.broker = None
@@ -73,6 +77,7 @@ class LocalCluster:
         self.rabbitmq, self.redis = rabbitmq, None
         self.workers = [self.make_worker(f"worker{n + 1}") for n in range(workers)]
         self.web = self.make("web", [], self.web_env)
+        self.flower, self.flower_url = self.make("flower", [], self.env) if flower else None, None
 
     def __enter__(self):
         try:
@@ -105,12 +110,17 @@ class LocalCluster:
     @property
     def processes(self):
         """All processes, in the order in which they start."""
-        return [*self.brokers, *self.workers, self.web]
+        return [*self.brokers, *self.workers, *self.servers]
 
     @property
     def brokers(self):
         """The broker that was started, and with RabbitMQ the Redis beside it."""
         return [process for process in (self.redis, self.broker) if process]
+
+    @property
+    def servers(self):
+        """The web server, and Flower where it is wanted."""
+        return [process for process in (self.web, self.flower) if process]
 
     def start(self):
         """Start everything and wait until all is ready."""
@@ -120,6 +130,8 @@ class LocalCluster:
         for worker in self.workers:
             self.wait_worker(worker)
         self.wait_web()
+        if self.flower:
+            self.start_flower()
         return self
 
     def start_broker(self):
@@ -142,7 +154,7 @@ class LocalCluster:
         head = self.network.address if self.network else "127.0.0.1"
         who = Credentials(self.folder)
         hosts = dict.fromkeys([head, *([self.address] if self.address else [])])
-        config = broker.write_config(self.folder, hosts, port, who.users())
+        config = broker.write_config(self.folder, hosts, port, who.users(flower=bool(self.flower)))
         self.worker_url = who.url("worker", self.address, port) if self.address else None
         self.broker_port = port
         self.redis_urls = {role: who.url(role, head, port) for role in ROLES}
@@ -172,6 +184,20 @@ class LocalCluster:
         self.web.argv = [*gunicorn, *(word for host in hosts for word in ("-b", f"{host}:{port}")), "app:app"]
         self.web.start()
         return self.web.wait_ready(lambda: self.web.said("Listening at"), unless="Connection in use")
+
+    def start_flower(self):
+        """Start Flower and return when it has its port."""
+        self.start_on_a_free_port(self.start_flower_on, None, FLOWER_PORT)
+
+    def start_flower_on(self, port):
+        """Start Flower on this port; False when another program has it."""
+        self.flower_url = f"http://127.0.0.1:{port}"
+        self.flower.argv = [
+            sys.executable, "-m", "celery", "-A", "tasks", "flower", "--address=127.0.0.1", f"--port={port}",
+            "--read_only=True", "--persistent=False",
+        ]  # fmt: skip
+        self.flower.start()
+        return self.flower.wait_ready(lambda: self.flower.said("Visit me at"), unless="Address already in use")
 
     def start_on_a_free_port(self, start, given, first):
         """Start a server on the given port, else on the first free one from `first` on, else on any."""
@@ -222,9 +248,9 @@ class LocalCluster:
             return None
 
     def stop(self):
-        """Stop the web server, then the workers, then the broker; what runs finishes or goes back to the queue."""
+        """Stop the servers, then the workers, then the broker; what runs finishes or goes back to the queue."""
         groups = [
-            ([self.web], STOP_WEB),
+            (self.servers, STOP_WEB),
             (self.workers, STOP_WORKER),
             (self.brokers, STOP_BROKER),
         ]

@@ -18,6 +18,8 @@ WORK = (
     "-@admin -@dangerous -scan -randomkey +eval +evalsha +script|load +time"
 )
 RIGHTS = {"admin": "~* &* +@all", "web": WORK, "worker": WORK}
+# What Flower has workers do besides: send Celery's events, hear its remote control and reply.
+FLOWER = " &/0.celeryev/* &/0.celery.pidbox ~*.celery.pidbox* +script|exists"
 
 
 class Credentials:
@@ -66,11 +68,12 @@ class Credentials:
         write(file, json.dumps({"code": self.code, "token": self.token, "worker_url": worker_url}))
         return str(file)
 
-    def users(self):
+    def users(self, flower=False):
         """The lines of the server's configuration that make the users; nobody else may do anything."""
+        rights = RIGHTS | {"worker": WORK + FLOWER} if flower else RIGHTS
         # Nobody can be `default`; but as this user Redis 7.0 reads its own log, and leaves out what it may not do.
         lines = ["user default off resetpass ~* &* +@all"]
-        lines += [f"user {role} on >{self.words[role]} {RIGHTS[role]}" for role in ROLES]
+        lines += [f"user {role} on >{self.words[role]} {rights[role]}" for role in ROLES]
         return "\n".join(lines)
 
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import time
+from importlib.util import find_spec
 
 import psutil
 from kombu import Connection
@@ -30,7 +31,7 @@ class Stop(BaseException):
     """Somebody asked the cluster to stop: Ctrl-C, TERM, or a closed terminal."""
 
 
-def up(workers, concurrency, host, port, quiet, for_class=False, address=None, new_code=False):
+def up(workers, concurrency, host, port, quiet, for_class=False, address=None, new_code=False, flower=False):
     """Run the cluster until it is asked to stop; returns the exit code."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, ask_to_stop)
@@ -42,11 +43,13 @@ def up(workers, concurrency, host, port, quiet, for_class=False, address=None, n
         return fail(f"A cluster is already running in this folder ({where}). Stop it there with Ctrl-C.")
     cluster = None
     try:
+        if flower:
+            check_flower(for_class)
         address = choose(address, ask_on_terminal) if for_class else None
         sweep()
         if new_code:
             Credentials(LAB).renew()
-        cluster = plan(workers, concurrency, host, port, address)
+        cluster = plan(workers, concurrency, host, port, address, flower)
         start(cluster)
         watch(cluster, quiet)
     except (NotReady, broker.NoServer, OSError, ValueError) as error:
@@ -99,7 +102,7 @@ def sweep():
         with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(pid)
             if abs(process.create_time() - created) < 1:
-                steps = {"web": STOP_WEB, "broker": STOP_BROKER}.get(name, STOP_WORKER)
+                steps = {"web": STOP_WEB, "flower": STOP_WEB, "broker": STOP_BROKER}.get(name, STOP_WORKER)
                 found[steps].append(process)
     for steps, processes in found.items():
         stop_all(processes, steps)
@@ -108,7 +111,15 @@ def sweep():
         say(f"Stopped {count} processes that an earlier ./lab up had left running.\n")
 
 
-def plan(workers, concurrency, host, port, address=None):
+def check_flower(for_class):
+    """Raise OSError where Flower is not to be had."""
+    if for_class:
+        raise OSError("With Flower everybody in a class could steer the workers: leave --flower or --class out.")
+    if not find_spec("flower"):
+        raise OSError("Flower is not installed: .venv/bin/python -m pip install 'flower>=2.2,<3'")
+
+
+def plan(workers, concurrency, host, port, address=None, flower=False):
     """The cluster to start; raises OSError with a sentence where a port or the broker is not to be had."""
     url = named("CELERY_BROKER_URL", "BROKER_URL")
     if url and address:
@@ -131,6 +142,7 @@ def plan(workers, concurrency, host, port, address=None):
         address=address,
         broker_url=url,
         results=url and result_backend(),
+        flower=flower,
     )
 
 
@@ -162,8 +174,12 @@ def start(cluster):
         cluster.wait_worker(worker)
         say(f"  {worker.name:<9} ready, {each} at a time")
     cluster.wait_web()
-    say(f"  web       {cluster.url}\n")
-    say(f"  Try it:   {TRY.format(url=cluster.url)}")
+    say(f"  web       {cluster.url}")
+    if cluster.flower:
+        cluster.start_flower()
+        note(cluster)
+        say(f"  flower    {cluster.flower_url}")
+    say(f"\n  Try it:   {TRY.format(url=cluster.url)}")
     say(f"  Watch it: {cluster.url}/")
     if cluster.address:
         check_from_the_network(cluster)
@@ -190,6 +206,7 @@ def note(cluster):
         "results": cluster.results,
         "worker_url": cluster.redis_urls.get("worker"),
         "join": cluster.join_line,
+        "flower": bool(cluster.flower),
         "processes": [(process.name, process.pid, process.process.create_time()) for process in started],
     }
     write(LAB / "cluster.json", json.dumps(words))

@@ -63,10 +63,11 @@ function steps.code(fingerprint)
   return 1
 end
 
--- Tell a worker to 'pause', 'reload' or 'stop', or with 'run' to go on. Answers whether it is alive.
+-- Tell a worker to 'pause', 'reload' or 'stop', or with 'run' to go on, also when it comes back. Answers whether it is alive.
 function steps.told(worker, order)
+  if order == 'run' then take_back(worker, 'pause') end
   if redis.call('EXISTS', 'lab:worker:' .. worker) == 0 then return 0 end
-  if order == 'run' then take_back(worker, 'pause') else tell(worker, order, now) end
+  if order ~= 'run' then tell(worker, order, now) end
   return 1
 end
 

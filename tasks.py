@@ -10,6 +10,7 @@ from classroom import exercises, worker  # noqa: F401 - worker has the signal ha
 from classroom.address import broker_url, result_backend
 from classroom.environment import whole
 from classroom.recorded import RecordedCelery
+from classroom.scale import work  # noqa: F401 - the tasks of ./lab scale
 from ledger import KEEP
 
 celery = RecordedCelery(

@@ -25,6 +25,7 @@ Examples:
   ./lab worker                  start one more worker, in a third
   ./lab monitor                 see what they tell the broker
   ./lab report                  write what ran, where and when, into one file
+  ./lab scale                   measure how much faster more workers are
   ./lab drill kill-worker       kill a worker under load, and see that nothing is lost
   ./lab test                    check that everything works
 """
@@ -295,6 +296,21 @@ def drill(faults, everything, rounds, seed, file, rabbitmq):
     from classroom.drill.report import drill
 
     sys.exit(drill(faults, everything, rounds, seed, file, rabbitmq))
+
+
+@lab.command(short_help="Measure how much faster more workers are.")
+@click.option("--work", type=click.Choice(["sleep", "cpu"]), default="sleep", show_default=True, help="What they do.")
+@click.option("--tasks", type=click.IntRange(1, 1000), default=8, show_default=True, help="How many tasks of a second.")
+@click.option("--plot", type=click.Path(dir_okay=False, writable=True), help="The drawing; else .lab/scale.svg.")
+def scale(work, tasks, plot):
+    """Run the same tasks on 1, 2, 4 … workers of the cluster, and tell how much faster more of them are.
+
+    The workers that are not needed are paused meanwhile, and let back at the end, also after Ctrl-C. The
+    queue has to be empty. Prints what is measured beside what would be ideal, and draws it.
+    """
+    from classroom.scale.report import scale
+
+    sys.exit(scale(work, tasks, plot))
 
 
 @lab.command(short_help="Check that everything works.", context_settings={"ignore_unknown_options": True})

@@ -1,6 +1,7 @@
 """A worker's life, told by its heartbeats: a key that expires when it dies."""
 
 import json
+import os
 import socket
 import threading
 import time
@@ -34,6 +35,7 @@ class Heartbeat:
             "name": self.name,
             "host": socket.gethostname(),
             "concurrency": worker.concurrency,
+            "cores": cores(),
             "code": fingerprint(),
             "versions": versions(),
             "tasks": sorted(name for name in worker.app.tasks if not name.startswith("celery.")),
@@ -96,3 +98,8 @@ class Heartbeat:
         self.stopped.set()
         with suppress(RedisError):
             self.ledger.step("gone", self.name, self.control.ending)
+
+
+def cores():
+    """How many of this machine's cores the worker may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

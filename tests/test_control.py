@@ -1,5 +1,6 @@
 """A worker is steered by its control key alone: it pauses, reloads, stops, and says that its clock is wrong."""
 
+import json
 import subprocess
 
 import pytest
@@ -77,6 +78,18 @@ def test_a_worker_that_is_told_to_stop_stays_away(start):
         cluster.workers[1].start()
         until(lambda: worker_of(api, "worker2"), what="its start")
         assert api.ended(api.submit())["result"] == 20
+
+
+def test_a_worker_that_is_away_can_be_told_to_run_for_its_return(cluster):
+    # Given a paused worker that is not heard any more
+    step, key = cluster.ledger.step, "lab:worker:away@lab"
+    step("alive", "away@lab", json.dumps({"name": "away@lab"}), "")
+    assert step("told", "away@lab", "pause") == 1
+    cluster.ledger.redis.delete(key)
+    # When it is told to run, I expect it to be called away, and not to be paused when it returns
+    assert step("told", "away@lab", "run") == 0
+    assert "pause" not in step("alive", "away@lab", json.dumps({"name": "away@lab"}), "")
+    step("gone", "away@lab", "")
 
 
 def test_an_unknown_worker_is_a_sentence_with_those_there_are(cluster):

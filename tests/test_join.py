@@ -184,6 +184,19 @@ def test_half_a_download_runs_nothing(lab, tmp_path):
 
 
 @pytest.mark.slow
+def test_joined_machines_are_measured_and_let_back(lab, tmp_path):
+    for process in [lab.join(name) for name in ("pc1", "pc2")]:
+        lab.joined(process)
+    until(lambda: len(lab.cluster.ledger.workers()) == 2, what="both to be seen")
+    env = lab.cluster.env | {"LAB_DIR": str(tmp_path / "lab")}
+    command = [ROOT / "lab", "scale", "--work", "cpu", "--tasks", "2"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=90)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "on 1 and 2 workers" in done.stdout and (tmp_path / "lab" / "scale.svg").exists()
+    until(lambda: not any(one["paused"] for one in lab.cluster.ledger.workers()), what="both to be let back")
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_twenty_machines_join_at_once(lab):
     began = time.monotonic()

@@ -93,11 +93,13 @@ def run(fault, rounds, seed, env=None, patience=60, rabbitmq=False):
 
 
 def settle(cluster, patience=30):
-    """Wait until what piled up during a fault has run: the next fault is not to blame for its waiting."""
+    """Wait until what piled up during a fault has run, and what it cut off: the next fault is not to blame for that."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         with contextlib.suppress(RedisError):
-            if cluster.ledger.redis.zcard("lab:waiting") <= FEW:
+            redis = cluster.ledger.redis
+            without_lease = redis.zcount("lab:running", "-inf", broker_time(cluster))
+            if redis.zcard("lab:waiting") <= FEW and not without_lease:
                 return
         time.sleep(0.2)
 

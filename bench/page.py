@@ -3,7 +3,7 @@
     .venv/bin/python bench/page.py
 
 The tasks are real; so are the ledger's steps of 50 pretended workers that end 100 tasks a second, after 100,000
-others. One page is a real browser's, the 39 others ask what pages ask, when they would. Takes about 3 minutes.
+others. Forty clients ask what pages ask, when they would; a real browser's page is beside them. Takes about 4 minutes.
 """
 
 import json
@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,6 +28,7 @@ from ledger import Ledger  # noqa: E402
 PAGES, WORKERS, FINISHED, A_SECOND = 40, 50, 100_000, 100
 ABOUT = {"host": "pretended", "concurrency": 1, "code": "", "paused": False, "clock_ahead_s": 0.0, "tasks": []}
 ROUNDS = 4  # with and without pages, in turns
+LOOK = 5  # seconds before each count of frames
 
 
 class Pretended:
@@ -39,6 +41,7 @@ class Pretended:
         )
         self.count = 0
         self.over = threading.Event()
+        self.thread = threading.Thread(target=self.work)
 
     def steps(self, number):
         """Run so many tasks from their first step to their last, in one go."""
@@ -79,6 +82,13 @@ class Pretended:
             pipe.evalsha(self.sha, 0, "alive", name, json.dumps(ABOUT | {"name": name}), "", *running)
         pipe.execute()
 
+    def __enter__(self):
+        self.thread.start()
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
     def work(self):
         """Go on until it is over."""
         while not self.over.wait(0.1):
@@ -87,15 +97,30 @@ class Pretended:
                 self.beat()
 
 
-def ask_like_a_page(url, over, answers):
+@contextmanager
+def asking(url):
+    """As many as there are pages ask what pages ask, when they would."""
+    over = threading.Event()
+    threads = [threading.Thread(target=ask_like_a_page, args=(url, over)) for _ in range(PAGES)]
+    for one in threads:
+        one.start()
+    try:
+        time.sleep(6)  # until they have been told to ask less often
+        yield
+    finally:
+        over.set()
+        for one in threads:
+            one.join()
+
+
+def ask_like_a_page(url, over):
     """Ask what a page asks, when it would."""
     with Api(url) as api:
         cursor = "0-0"
         while not over.is_set():
-            said = api.get("/live", params={"after": cursor})
-            answers.append(len(said.content))
-            cursor = said.json()["cursor"]
-            over.wait(said.json()["again_in"])
+            said = api.get("/live", params={"after": cursor}).json()
+            cursor = said["cursor"]
+            over.wait(said["again_in"])
 
 
 def latency(url, number=150):
@@ -129,33 +154,27 @@ def main():
         while pretended.count < FINISHED:
             pretended.steps(500)
             pretended.beat()
-        thread = threading.Thread(target=pretended.work)
-        thread.start()
-        memory, without, among = megabytes(cluster), [], []
-        for _ in range(ROUNDS):
-            without.append(latency(cluster.url))
-            over, answers = threading.Event(), []
-            asking = [threading.Thread(target=ask_like_a_page, args=(cluster.url, over, answers)) for _ in range(PAGES)]
-            for one in asking:
-                one.start()
-            time.sleep(6)  # until they have been told to ask less often
-            among.append(latency(cluster.url))
-            over.set()
-            for one in asking:
-                one.join()
-        print(f"POST and status, ms: {without} without pages, {among} among {PAGES}")
-        print(f"ratio of the medians: {statistics.median(among) / statistics.median(without):.2f}")
-        print(f"memory of the web server: {memory:.0f} MB before the first page, {megabytes(cluster):.0f} MB after")
-        with chromium() as browser, visit(browser, cluster.url) as page:
-            page.wait_for_timeout(5000)
-            for zoom in (0, 2, 5):
-                page.locator("#zoom").fill(str(zoom))
-                page.wait_for_timeout(1500)
-                span, bars = page.locator("#span").text_content(), page.locator(".bar").count()
-                rate, heap = page.evaluate(FRAMES, 5), page.evaluate("performance.memory.usedJSHeapSize / 2 ** 20")
-                print(f"{span}: {rate:.0f} frames a second, {bars} bars, {heap:.0f} MB")
-        pretended.over.set()
-        thread.join()
+        with pretended, chromium() as browser:
+            memory, without, among = megabytes(cluster), [], []
+            for _ in range(ROUNDS):
+                without.append(latency(cluster.url))
+                with asking(cluster.url):
+                    among.append(latency(cluster.url))
+            print(f"POST and status, ms: {rounded(without)} without pages, {rounded(among)} among {PAGES}")
+            print(f"ratio of the medians: {statistics.median(among) / statistics.median(without):.2f}")
+            print(f"memory of the web server: {memory:.0f} MB before the first page, {megabytes(cluster):.0f} MB after")
+            with asking(cluster.url), visit(browser, cluster.url) as page:
+                for zoom in (0, 2, 5, 5, 5, 5):
+                    page.locator("#zoom").fill(str(zoom))
+                    page.wait_for_timeout(LOOK * 1000)
+                    span, bars = page.locator("#span").text_content(), page.locator(".bar").count()
+                    rate, heap = page.evaluate(FRAMES, 5), page.evaluate("performance.memory.usedJSHeapSize / 2 ** 20")
+                    print(f"{span}: {rate:.0f} frames a second, {bars} bars, {heap:.0f} MB")
+
+
+def rounded(times):
+    """The times, readable."""
+    return [round(time, 1) for time in times]
 
 
 if __name__ == "__main__":

@@ -250,16 +250,16 @@ def report(since, out):
 
     It reaches back as far as the ledger keeps the steps of tasks, which is about 7,000 tasks.
     """
-    from classroom.report.report import report
+    from classroom.report.report import report as write
 
     url = result_backend()
     warn_of_localhost()
     try:
-        text = report(Ledger(url), since)
+        text = write(Ledger(url), since)
     except redis.RedisError as error:
         raise click.ClickException(f"{hidden(url)} does not answer: {error}") from None
     try:
-        Path(out).write_text(text)
+        Path(out).write_text(text, encoding="utf-8")
     except OSError as error:
         raise click.ClickException(f"{out} cannot be written: {error.strerror}.") from None
     click.echo(f"{out}: open it in a browser, print it, hand it in.")

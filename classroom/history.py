@@ -23,9 +23,9 @@ class Attempt:
     started_at: float
     ended_at: float | None = None
     outcome: str | None = None  # a state in which the task ended, or one of AGAIN
-    name: str | None = None
-    args: str | None = None
-    label: str | None = None
+    name: str = ""
+    args: str = ""
+    label: str = ""
     changed: tuple = ()  # the id of the latest step
 
 
@@ -41,17 +41,17 @@ class History:
         self.cursor = (0, 0)
         self.waiting = {}  # id -> since when the task is in the queue
         self.running = {}  # id -> its attempt
+        self.nameless = []  # attempts whose names are not known yet
         self.ended = deque(maxlen=MOST)  # attempts, in the order of their ends
         self.ends, self.waits = deque(), deque()  # of the last minute: times; (time, seconds in the queue)
         self.waited = 0.0  # the sum of these seconds
 
     def read(self):
         """Read the steps that the ledger has had since, and what the tasks are called; raises RedisError."""
-        redis, before = self.ledger.redis, self.cursor
+        redis = self.ledger.redis
         first = redis.xrange("lab:steps", count=1)
         if self.cursor != (0, 0) and (not first or numbers(first[0][0]) > self.cursor):
             self.forget()  # the stream has lost steps that we have not read
-            before = self.cursor
         while True:
             steps = redis.xrange("lab:steps", min="({}-{}".format(*self.cursor), count=AT_ONCE)
             for id, step in steps:
@@ -59,9 +59,11 @@ class History:
                 self.add(self.cursor[0] / 1000, step)
             if len(steps) < AT_ONCE:
                 break
+        while self.nameless:
+            self.call_by_name(self.nameless[:AT_ONCE])
+            del self.nameless[:AT_ONCE]
         seconds, micros = redis.time()
         self.prune(seconds + micros / 1e6)
-        self.call_by_name([one for one in self.since(before) if one.name is None])
 
     def add(self, at, step):
         """Add one step."""
@@ -74,20 +76,19 @@ class History:
             queued = self.waiting.pop(id, None)
             number, slot = int(step["attempt"]), int(step.get("slot") or 0)
             self.running[id] = Attempt(id, number, step["worker"], slot, queued, at, changed=self.cursor)
-            self.waits.append((at, at - (queued or at)))
-            self.waited += self.waits[-1][1]
+            self.nameless.append(self.running[id])
         elif what in TERMINAL or what == "withdrawn":
             self.waiting.pop(id, None)
-            self.end(id, at, what)
-            if what in TERMINAL:
+            if self.end(id, at, what):
                 self.ends.append(at)
 
     def end(self, id, at, outcome):
-        """End the task's attempt, where one runs."""
+        """End the task's attempt; False where none runs."""
         attempt = self.running.pop(id, None)
         if attempt:
             attempt.ended_at, attempt.outcome, attempt.changed = at, outcome, self.cursor
             self.ended.append(attempt)
+        return bool(attempt)
 
     def prune(self, now):
         """Forget what is too old."""
@@ -99,12 +100,15 @@ class History:
         while self.waits and self.waits[0][0] < now - MINUTE:
             self.waited -= self.waits.popleft()[1]
 
-    def call_by_name(self, new):
-        """Ask the ledger for the names, arguments and labels of these attempts."""
-        for start in range(0, len(new), AT_ONCE):
-            some = new[start : start + AT_ONCE]
-            for one, known in zip(some, records(self.ledger, [one.task_id for one in some]), strict=True):
-                one.name, one.args, one.label = known["name"], known["args"], known["label"]
+    def call_by_name(self, attempts):
+        """Ask the ledger for the names, arguments and labels of attempts, and when they were due."""
+        for one, known in zip(attempts, records(self.ledger, [one.task_id for one in attempts]), strict=True):
+            one.name, one.args, one.label = (known[field] or "" for field in ("name", "args", "label"))
+            due = float(known["queued"] or 0)
+            if one.queued_at and one.queued_at < due <= one.started_at:
+                one.queued_at = due  # until then it was not to start
+            self.waits.append((one.started_at, one.started_at - (one.queued_at or one.started_at)))
+            self.waited += self.waits[-1][1]
 
     def since(self, cursor):
         """The attempts that have changed after this step, in no order."""

@@ -7,11 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from classroom.address import LAB
 from classroom.code import fingerprint, versions
 from classroom.history import History
 from classroom.report.lanes import drawing
+from classroom.scale import words
+from classroom.scale.plot import svg
 
 ROWS = 500  # attempts in the table
 
@@ -35,7 +38,7 @@ def report(ledger, seconds):
         here=fingerprint(),
         versions=versions(),
         machine=f"{platform.node()}, {platform.system()} {platform.release()}",
-        scale=kept("scale.json"),
+        **measured(),
     )
 
 
@@ -45,12 +48,15 @@ def counted(attempts):
     return sorted(((ways.count(way), way) for way in set(ways)), reverse=True)
 
 
-def kept(name):
-    """What an earlier command wrote into .lab/; None where there is nothing."""
+def measured():
+    """What ./lab scale measured last, its drawing, and Amdahl's law in words; nothing where it measured nothing."""
     try:
-        return json.loads((LAB / name).read_text())
+        scale = json.loads((LAB / "scale.json").read_text())
     except (OSError, ValueError):
-        return None
+        return {"scale": None}
+    load, fraction = words.load(scale["work"], scale["tasks"]), scale["serial_fraction"]
+    plot = Markup(svg(scale["rows"], f"{load}: speed-up"))
+    return {"scale": scale, "load": load, "plot": plot, "amdahl": "" if fraction is None else words.amdahl(fraction)}
 
 
 def moment(seconds):

@@ -1,14 +1,13 @@
 """What the live page draws, as one JSON document: workers, the queue, and every attempt since the last question."""
 
-import json
 import re
 import threading
 import time
 from collections import deque
 from dataclasses import asdict
 
-from flask import Blueprint, Response, request
-from redis import RedisError
+from flask import Blueprint, request
+from redis import ConnectionError, RedisError
 
 from classroom import exercises
 from classroom.code import fingerprint
@@ -19,10 +18,12 @@ from tasks import celery
 
 bp = Blueprint("live", __name__)
 FRESH = 0.2  # seconds for which all pages get the same answer
-QUEUE = 40  # tasks of the queue that are drawn
-MOST = 2000  # attempts in one answer
+QUEUE = 40  # tasks at the head of the queue
+MOST = 2000  # attempts in one answer that have ended
 GONE = 600  # seconds that a dead worker is shown
 POLLS = 20  # questions a second that one process wants to answer
+WINDOW = 4  # seconds over which it counts them
+SHOWN = "name", "host", "concurrency", "paused", "clock_ahead_s", "last_seen_s", "old_code", "lost"
 LONGEST = 200  # characters of a task's arguments
 
 
@@ -33,31 +34,34 @@ class Board:
         self.lock = threading.Lock()
         self.history = History(celery.ledger)
         self.read_at, self.trouble = 0.0, None
-        self.asked = deque(maxlen=1000)  # when pages asked
-        self.again_in = 0.5  # seconds until a page is to ask again: the longer, the more pages there are
+        self.hosts = {}  # worker -> its machine
+        self.asked = deque(maxlen=1000)  # when pages asked, and after how many seconds they were to ask again
 
     def answer(self, cursor):
-        """The document for a page that has seen everything up to this step."""
+        """The document for a page that has seen everything up to this step; raises ConnectionError."""
         with self.lock:
             if time.monotonic() - self.read_at > FRESH:
                 self.read()
             if self.trouble:
-                raise self.trouble
-            self.pace()
-            changed = list(self.history.since(cursor))
-            left_out = max(0, len(changed) - MOST)
-            changed = sorted(changed, key=lambda one: one.changed)[left_out:]
-            head = {"cursor": "{}-{}".format(*self.history.cursor), "again_in": self.again_in, "left_out": left_out}
-            attempts = json.dumps([drawn(one) for one in changed])
-            return f'{json.dumps(head)[:-1]}, {self.common}, "attempts": {attempts}}}'
+                raise ConnectionError(self.trouble)
+            running = list(self.history.running.values())
+            ended = [one for one in self.history.since(cursor) if one.ended_at]  # the latest end first
+            changed = [one for one in running if one.changed > cursor] + ended[:MOST]
+            return self.common | {
+                "cursor": "{}-{}".format(*self.history.cursor),
+                "again_in": self.pace(),
+                "running": [f"{one.task_id}/{one.attempt}" for one in running],
+                "attempts": [drawn(one) for one in sorted(changed, key=lambda one: one.changed)],
+                "left_out": len(ended[MOST:]),
+            }
 
     def read(self):
         """Read what is new; or remember what the trouble is, so that not every page waits for a broker that hangs."""
         try:
             self.history.read()
-            self.common, self.trouble = json.dumps(self.picture())[1:-1], None
+            self.common, self.trouble = self.picture(), None
         except RedisError as error:
-            self.trouble = error
+            self.trouble = str(error)
         self.read_at = time.monotonic()
 
     def picture(self):
@@ -71,15 +75,12 @@ class Board:
         """Those that are alive, and those that died within ten minutes without a word."""
         now, here = self.history.now, fingerprint()
         alive = [worker | {"old_code": worker["code"] != here, "lost": False} for worker in celery.ledger.workers()]
-        shown = "name", "host", "concurrency", "paused", "clock_ahead_s", "last_seen_s", "old_code", "lost"
-        known = [{key: worker.get(key) for key in shown} for worker in alive]
-        names = {worker["name"] for worker in known}
-        seen = celery.ledger.redis.zrangebyscore("lab:workers", now - GONE, now - LEASE, withscores=True)
-        for name, at in seen:
-            if name not in names:
-                host = name.partition("@")[2]
-                known.append({"name": name, "host": host, "last_seen_s": round(now - at, 1), "lost": True})
-        return sorted(known, key=lambda worker: (worker["host"], worker["name"]))
+        known = {worker["name"]: {key: worker.get(key) for key in SHOWN} for worker in alive}
+        self.hosts |= {name: worker["host"] for name, worker in known.items()}
+        for name, at in celery.ledger.redis.zrangebyscore("lab:workers", now - GONE, now - LEASE, withscores=True):
+            host = self.hosts.get(name, name.partition("@")[2])
+            known.setdefault(name, {"name": name, "host": host, "last_seen_s": round(now - at, 1), "lost": True})
+        return sorted(known.values(), key=lambda worker: (worker["host"], worker["name"]))
 
     def queue(self):
         """The tasks at the head of the queue."""
@@ -102,13 +103,14 @@ class Board:
         }
 
     def pace(self):
-        """Count the questions, and let pages ask less often when there are many."""
+        """After how many seconds a page is to ask again: the more pages there are, the later."""
         now = time.monotonic()
-        self.asked.append(now)
-        while self.asked[0] < now - 4:
+        while self.asked and self.asked[0][0] < now - WINDOW:
             self.asked.popleft()
-        pages = len(self.asked) / 4 * self.again_in
-        self.again_in = round(min(3, max(0.5, pages / POLLS)), 2)
+        pages = sum(again_in for _, again_in in self.asked) / WINDOW
+        again_in = round(min(3, max(0.5, pages / POLLS)), 2)
+        self.asked.append((now, again_in))
+        return again_in
 
 
 def drawn(attempt):
@@ -119,7 +121,7 @@ def drawn(attempt):
 
 
 def short(known):
-    """Its name, arguments and label, none of them very long."""
+    """Its name, arguments and label; of long arguments the beginning."""
     args = known["args"] or ""
     args = args if len(args) <= LONGEST else args[:LONGEST] + "…"
     return {"name": known["name"] or "", "args": args, "label": known["label"] or ""}
@@ -134,4 +136,4 @@ def live():
     cursor = request.args.get("after", "0-0")
     if not re.fullmatch(r"\d{1,15}-\d{1,15}", cursor, re.ASCII):
         raise Problem(422, "after should be the cursor of an earlier answer.", field="after", expected="a cursor")
-    return Response(board.answer(numbers(cursor)), mimetype="application/json")
+    return board.answer(numbers(cursor))

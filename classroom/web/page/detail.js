@@ -2,16 +2,17 @@
 
 import { mine } from './send.js'
 import { ask, isTeacher, post } from './server.js'
+import { put } from './shapes.js'
 import { say } from './words.js'
 
-const [box, title, sentence, curls, cancel, close] =
-  ['detail', 'task', 'sentence', 'curls', 'cancel', 'close'].map(id => document.getElementById(id))
+const [box, title, state, sentence, curls, cancel, close] =
+  ['detail', 'task', 'state', 'sentence', 'curls', 'cancel', 'close'].map(id => document.getElementById(id))
 const ENDED = ['SUCCESS', 'FAILURE', 'REVOKED']
 let shown = null
 
 export function setUp() {
   close.onclick = () => show(null)
-  cancel.onclick = () => post(`/cancel/${shown.task_id}`).then(write, trouble)
+  cancel.onclick = () => tell(shown, post(`/cancel/${encodeURIComponent(shown.task_id)}`))
 }
 
 export function show(task) {
@@ -19,33 +20,33 @@ export function show(task) {
   box.hidden = !task
   if (!task) return
   title.textContent = `${task.name}${task.args}${task.label ? ` · ${task.label}` : ''}`
-  sentence.textContent = curls.textContent = ''
+  state.textContent = sentence.textContent = ''
+  curls.textContent = `curl ${quoted(`${location.origin}/status/${encodeURIComponent(task.task_id)}`)}\n${repeat(task)}`
   cancel.hidden = true
   look(task)
 }
 
 // Asks for the status until the task has ended, or another one is shown.
 async function look(task) {
+  if (shown !== task) return
+  const goOn = document.hidden || await tell(task, ask(`/status/${encodeURIComponent(task.task_id)}`))
+  if (goOn) setTimeout(look, 1000, task)
+}
+
+// Shows an answer about a task, if it is still the one that is shown; returns whether there is more to come.
+async function tell(task, question) {
   try {
-    const status = await ask(`/status/${encodeURIComponent(task.task_id)}`)
-    if (shown !== task) return
-    write(status)
-    curls.textContent = `curl ${location.origin}/status/${task.task_id}\n${repeat(task)}`
-    if (ENDED.includes(status.state)) return
+    const status = await question
+    if (shown !== task) return false
+    const result = status.result === null ? '' : `\n${JSON.stringify(status.result).slice(0, 500)}`
+    put(state, status.state)
+    put(sentence, `${status.status}${result}`)
+    cancel.hidden = ENDED.includes(status.state) || !(isTeacher() || mine(status.task_id))
+    return !ENDED.includes(status.state)
   } catch (error) {
-    if (shown === task) trouble(error)
+    if (shown === task) sentence.textContent = error.message
+    return error.status !== 404
   }
-  if (shown === task) setTimeout(look, 1000, task)
-}
-
-function write(status) {
-  const result = status.result === null ? '' : `\n${JSON.stringify(status.result).slice(0, 500)}`
-  sentence.textContent = `${status.state}: ${status.status}${result}`
-  cancel.hidden = ENDED.includes(status.state) || !(isTeacher() || mine(status.task_id))
-}
-
-function trouble(error) {
-  sentence.textContent = error.message
 }
 
 // The line that sends the same once more, where we know which endpoint takes it.
@@ -53,6 +54,10 @@ function repeat(task) {
   const numbers = task.name === 'longtask' && task.args.match(/^\((-?\d+), ([\d.e+-]+)\)$/)
   if (!numbers) return ''
   const body = JSON.stringify({ x: +numbers[1], seconds: +numbers[2], ...(task.label && { label: task.label }) })
-  const quoted = body.replaceAll("'", "'\\''")
-  return `${say('again')}\ncurl -X POST ${location.origin}/longtask -H 'Content-Type: application/json' -d '${quoted}'`
+  return `${say('again')}\ncurl -X POST ${location.origin}/longtask -H 'Content-Type: application/json' -d ${quoted(body)}`
+}
+
+// A word of a shell's line: whoever chose a task's id or label chose no command.
+function quoted(word) {
+  return /^[\w:/.%-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }

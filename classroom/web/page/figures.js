@@ -1,5 +1,6 @@
 // The four figures above the lanes, each with a line of its last minutes.
 
+import { svg } from './shapes.js'
 import { say } from './words.js'
 
 const POINTS = 300
@@ -11,10 +12,8 @@ export function setUp() {
     const figure = document.getElementById('figures').appendChild(document.createElement('div'))
     const [title, value] = ['dt', 'dd'].map(tag => figure.appendChild(document.createElement(tag)))
     title.textContent = say(word)
-    const spark = document.createElementNS('http://www.w3.org/2000/svg', 'svg')
-    const line = spark.appendChild(document.createElementNS('http://www.w3.org/2000/svg', 'polyline'))
-    spark.setAttribute('preserveAspectRatio', 'none')
-    spark.ariaHidden = 'true'
+    const spark = svg('svg', { preserveAspectRatio: 'none', 'aria-hidden': true })
+    const line = spark.appendChild(svg('polyline'))
     value.id = `figure-${name}`
     value.after(spark)
     figures[name] = { value, spark, line, past: [] }

@@ -2,16 +2,17 @@
 
 import * as rows from './rows.js'
 import * as view from './view.js'
-import { attempts, key, now, present } from './past.js'
-import { svg, text } from './shapes.js'
+import { attempts, key, missed, now, present } from './past.js'
+import { put as write, svg, text } from './shapes.js'
 
-const MOST = 3000  // bars at once
+const MOST = 3000  // bars at once of tasks that have ended
+const FAR = 500000  // pixels: browsers draw nothing that is very far out
 const COLOURS = ['#0b62a8', '#a04000', '#1b7340', '#8e3b8e', '#7a5c00', '#00696b', '#5b4fb3', '#9a3161', '#4f6228', '#3d5a80']
-const base = performance.timeOrigin / 1000  // the time at the left edge of the track
 const [chart, names, lanes, track, nowLine, axis] = ['chart', 'names', 'lanes', 'track', 'now', 'axis'].map(id => document.getElementById(id))
 const bars = new Map()  // `${task_id}/${attempt}` -> its element
 const labels = new Map()  // row -> the element of its name
 const places = new Map()  // task in the queue -> its row there
+let base = 0  // the time at the left edge of the track
 let scale = 10  // pixels a second
 let heights = new Map()  // row -> [top, height]
 
@@ -20,21 +21,23 @@ export const taskOf = element => element.closest('[data-task-id]')?.about
 
 // Moves the picture on by one frame.
 export function frame() {
-  scale = lanes.clientWidth / view.span()
   track.style.transform = `translateX(${-x(view.start())}px)`
   nowLine.style.transform = `translateX(${Math.max(0, x(now()) - x(view.start()))}px)`
 }
 
 // Draws what is in view, and takes away what is not. Returns how many attempts there was no room for.
 export function draw() {
+  scale = lanes.clientWidth / view.span()
+  if (Math.abs(x(view.start())) > FAR) base = view.start()
   frame()
   tellTimes()
   const [from, to] = [view.start(), view.end()]
-  let shown = [...attempts.values()].filter(one => one.started_at < to && (one.ended_at ?? to) > from)
-  const leftOut = Math.max(0, shown.length - MOST)
-  shown = shown.slice(leftOut)
+  const inView = [...attempts.values()].filter(one => one.started_at < to && (one.ended_at ?? to) > from)
+  const ended = inView.filter(one => one.ended_at)
+  const shown = [...inView.filter(one => !one.ended_at), ...ended.slice(-MOST)]
   const used = new Map()
   for (const one of shown) used.set(one.worker, (used.get(one.worker) ?? new Set()).add(one.slot))
+  const waiting = queued()
   layOut(rows.list(used))
   const drawn = new Set()
   for (const one of shown) {
@@ -44,14 +47,17 @@ export function draw() {
     const next = one.outcome === 'lost' && attempts.get(key(one.task_id, one.attempt + 1))
     if (next) drawn.add(link(name, one, next))
   }
-  for (const one of queued()) drawn.add(putQueued(one))
-  for (const [name, bar] of bars) {
-    if (!drawn.has(name)) {
-      bar.remove()
-      bars.delete(name)
-    }
-  }
-  return leftOut
+  for (const one of waiting) drawn.add(putQueued(one))
+  for (const [name, bar] of bars) if (!drawn.has(name)) takeAway(name, bar)
+  return Math.max(0, ended.length - MOST) + (missed.before > from ? missed.count : 0)
+}
+
+// Takes a bar away; the focus goes to the next bar of its task, or to the chart.
+function takeAway(name, bar) {
+  const focused = document.activeElement === bar
+  bar.remove()
+  bars.delete(name)
+  if (focused) ([...bars.values()].find(one => one.dataset.taskId === bar.dataset.taskId) ?? chart).focus()
 }
 
 // Writes the time of day below the chart, by the broker's clock.
@@ -68,11 +74,8 @@ function queued() {
   const waiting = new Map(present.queue.map(one => [one.task_id, one]))
   for (const id of places.keys()) if (!waiting.has(id)) places.delete(id)
   const taken = new Set(places.values())
-  for (const id of waiting.keys()) {
-    const free = [...Array(rows.QUEUE).keys()].find(row => !taken.has(row))
-    if (free === undefined) break
-    if (!places.has(id)) taken.add(places.set(id, free).get(id))
-  }
+  const free = [...Array(rows.QUEUE).keys()].filter(row => !taken.has(row))
+  for (const id of waiting.keys()) if (free.length && !places.has(id)) places.set(id, free.shift())
   return [...places.keys()].map(id => waiting.get(id))
 }
 
@@ -89,7 +92,7 @@ function layOut(list) {
   const hidden = present.numbers.waiting - places.size
   heights = new Map(list.map((row, number) => [row.key, [number * height, height]]))
   for (const row of list) {
-    if (!labels.has(row.key)) labels.set(row.key, names.appendChild(document.createElement('div')))
+    if (!labels.has(row.key)) labels.set(row.key, names.appendChild(rows.make(row)))
     const label = labels.get(row.key)
     place(label, row.key)
     rows.write(label, row, Math.max(0, hidden))
@@ -119,9 +122,9 @@ function put(name, one, state, start, end, row) {
     bar.type = 'button'
     bar.tabIndex = -1
     Object.assign(bar.dataset, { taskId: one.task_id, attempt: one.attempt, row })
-    bar.style.setProperty('--colour', colour(one.label || one.name))
     bars.set(name, bar)
   }
+  bar.style.setProperty('--colour', colour(one.label || one.name))
   bar.about = { ...one, state }
   if (bar.dataset.state !== state) {
     bar.dataset.state = state
@@ -132,7 +135,7 @@ function put(name, one, state, start, end, row) {
   bar.style.left = `${x(start)}px`
   bar.style.width = `${width}px`
   const words = width > 30 ? one.label || one.name : ''
-  if (bar.textContent !== words) bar.textContent = words
+  write(bar, words)
 }
 
 // The line from an attempt that was lost to the next one.
@@ -140,7 +143,10 @@ function link(name, one, next) {
   const [from, to] = [one, next].map(({ worker, slot }) => heights.get(`${worker}/${slot}`))
   if (!from || !to) return ''
   const id = `${name}/link`
-  if (!bars.has(id)) bars.set(id, track.appendChild(svg('svg', { class: 'link', 'aria-hidden': true })).appendChild(svg('path')).parentNode)
+  if (!bars.has(id)) {
+    bars.set(id, track.appendChild(svg('svg', { class: 'link', 'aria-hidden': true })))
+    bars.get(id).append(svg('path'))
+  }
   const line = bars.get(id)
   Object.assign(line.dataset, { from: name, to: key(next.task_id, next.attempt) })
   line.style.left = `${x(one.ended_at)}px`

@@ -8,61 +8,66 @@ import * as send from './send.js'
 import * as teacher from './teacher.js'
 import * as view from './view.js'
 import { ask } from './server.js'
-import { text } from './shapes.js'
+import { put, text } from './shapes.js'
 import { say, translate } from './words.js'
 
 const $ = id => document.getElementById(id)
 const CURL = `curl -X POST ${location.origin}/longtask -H 'Content-Type: application/json' -d '{"x": 10}'`
 let timer = 0
 let silentSince = null
+let notes = []
+let nextFrame = 0
+let pointed = null  // the bar that the pointer or the focus is on
 let known = false  // whether any answer has come
 
 async function look() {
-  let pause = 1
+  clearTimeout(timer)
+  let answer = null
   try {
-    const answer = await ask(past.question())
-    past.learn(answer)
-    figures.show(answer.numbers)
-    pause = answer.again_in
-    known = true
+    answer = await ask(past.question())
     silentSince = null
-    $('alert').hidden = true
-    explain(answer)
   } catch (error) {
     silentSince ??= new Date().toLocaleTimeString()
-    $('alert').textContent = say('noAnswer', silentSince, error.message)
-    $('alert').hidden = false
+    put($('alert'), say('noAnswer', silentSince, error.message))
   }
-  clearTimeout(timer)
-  if (!document.hidden) timer = setTimeout(look, pause * 1000)
+  $('alert').hidden = silentSince === null
+  clearTimeout(timer)  // another look may have begun meanwhile
+  if (!document.hidden) timer = setTimeout(look, (answer?.again_in ?? 1) * 1000)
+  if (answer) {
+    past.learn(answer)
+    known = true
+    figures.show(answer.numbers)
+    explain(answer)
+  }
+  redraw()
 }
 
 // Says why nothing is to be seen, or what is left out.
 function explain({ numbers, broken }) {
   const noWorker = numbers.workers === 0
   $('empty').hidden = !noWorker && (past.attempts.size > 0 || numbers.waiting > 0)
-  $('why').textContent = say(noWorker ? 'noWorker' : 'nothing')
-  $('cure').textContent = noWorker ? './lab worker' : CURL
-  const leftOut = lanes.draw()
-  const notes = Object.entries(broken).map(one => say('broken', ...one))
-  if (leftOut) notes.push(say('leftOut', leftOut))
-  $('note').textContent = notes.join(' ')
-  $('note').hidden = notes.length === 0
+  put($('why'), say(noWorker ? 'noWorker' : 'nothing'))
+  put($('cure'), noWorker ? './lab worker' : CURL)
+  notes = Object.entries(broken).map(one => say('broken', ...one))
 }
 
 function frame() {
-  if (document.hidden) return
   if (known) lanes.frame()
-  requestAnimationFrame(frame)
+  nextFrame = requestAnimationFrame(frame)
 }
 
 function redraw() {
-  $('pause').textContent = say(view.stands() ? 'goOn' : 'pause')
+  put($('pause'), say(view.stands() ? 'goOn' : 'pause'))
   $('pause').ariaPressed = view.stands()
   const span = view.span()
-  $('span').textContent = say('span', span < 60 ? say('s', span) : say('min', span / 60))
+  put($('span'), say('span', span < 60 ? say('s', span) : say('min', span / 60)))
   $('zoom').setAttribute('aria-valuetext', $('span').textContent)
-  if (known) lanes.draw()
+  if (!known) return
+  const leftOut = lanes.draw()
+  const words = [...notes, ...leftOut ? [say('leftOut', leftOut)] : []].join(' ')
+  put($('note'), words)
+  $('note').hidden = words === ''
+  if (pointed && !pointed.isConnected) $('tip').hidden = true
 }
 
 function zoom(step) {
@@ -72,15 +77,17 @@ function zoom(step) {
   redraw()
 }
 
+const togglePause = () => view.pause(!view.stands())
 const actions = {
-  ' ': () => view.pause(!view.stands()), '[': () => view.move(-1), ']': () => view.move(1),
+  ' ': togglePause, '[': () => view.move(-1), ']': () => view.move(1),
   '+': () => zoom(+$('zoom').value - 1), '-': () => zoom(+$('zoom').value + 1), j: () => teacher.showJoin(),
 }
 
 function onKey(event) {
-  if (event.target.closest('input, dialog') || event.ctrlKey || event.metaKey || event.altKey) return
+  const writes = event.target.closest('input') || (event.target.closest('dialog') && event.key !== 'j')
+  if (writes || event.ctrlKey || event.metaKey || event.altKey) return
   if (event.key.startsWith('Arrow') && event.target.closest('#chart')) {
-    lanes.neighbour(event.target.closest('.bar'), event.key)?.focus({ preventScroll: true })
+    lanes.neighbour(event.target.closest('.bar'), event.key)?.focus()
   } else if (event.key === 'Escape') {
     detail.show(null)
   } else if (actions[event.key.toLowerCase()] && !(event.key === ' ' && event.target.closest('button, summary'))) {
@@ -94,18 +101,20 @@ function onKey(event) {
 
 // Shows in words what the pointer or the focus is on.
 function point(event) {
-  const task = lanes.taskOf(event.target)
-  $('tip').hidden = !task
+  const [task, tip, box] = [lanes.taskOf(event.target), $('tip'), event.target.getBoundingClientRect()]
+  tip.hidden = !task
   if (!task) return
-  $('tip').textContent = text(task, past.now())
-  const box = event.target.getBoundingClientRect()
-  $('tip').style.left = `${Math.max(0, Math.min(box.left, innerWidth - 320))}px`
-  $('tip').style.top = `${box.bottom + 4}px`
+  pointed = event.target
+  tip.textContent = text(task, past.now())
+  const below = box.bottom + 4 + tip.offsetHeight < innerHeight
+  tip.style.left = `${Math.max(0, Math.min(box.left, innerWidth - tip.offsetWidth))}px`
+  tip.style.top = `${below ? box.bottom + 4 : Math.max(0, box.top - 4 - tip.offsetHeight)}px`
 }
 
+// Goes on when the page is seen, and rests while it is not.
 function wake() {
+  cancelAnimationFrame(nextFrame)
   if (document.hidden) return
-  clearTimeout(timer)
   look()
   frame()
 }
@@ -115,7 +124,7 @@ figures.setUp()
 send.setUp()
 detail.setUp()
 teacher.setUp()
-$('pause').onclick = () => { view.pause(!view.stands()); redraw() }
+$('pause').onclick = () => { togglePause(); redraw() }
 $('earlier').onclick = () => { view.move(-1); redraw() }
 $('later').onclick = () => { view.move(1); redraw() }
 $('zoom').oninput = () => zoom(+$('zoom').value)
@@ -125,6 +134,7 @@ for (const left of ['pointerleave', 'focusout']) $('lanes').addEventListener(lef
 $('lanes').onclick = event => { const task = lanes.taskOf(event.target); if (task) detail.show(task) }
 addEventListener('keydown', onKey)
 document.addEventListener('visibilitychange', wake)
+new ResizeObserver(() => requestAnimationFrame(redraw)).observe($('lanes'))
 addEventListener('resize', redraw)
 redraw()
 wake()

@@ -4,21 +4,27 @@ const MOST = 20000  // attempts that are kept
 
 export const attempts = new Map()  // `${task_id}/${attempt}` -> attempt, the first told of first
 export const present = { workers: [], queue: [], numbers: {}, broken: {} }
+export const missed = { count: 0, before: 0 }  // attempts that the server left out, and before when they began
 let cursor = '0-0'
 let ahead = []  // by how many seconds the server's clock was ahead of ours, at the latest answers
 
 export const question = () => `/live?after=${cursor}`
 export const key = (task, number) => `${task}/${number}`
 
-// Takes one answer in; returns the attempts that are new or changed.
+// Takes one answer in.
 export function learn(answer) {
   cursor = answer.cursor
-  Object.assign(present, { workers: answer.workers, queue: answer.queue, numbers: answer.numbers, broken: answer.broken })
+  for (const name of Object.keys(present)) present[name] = answer[name]
   ahead = [...ahead.slice(-9), answer.now - performance.now() / 1000]
   for (const attempt of answer.attempts) attempts.set(key(attempt.task_id, attempt.attempt), attempt)
+  if (answer.left_out) Object.assign(missed, { count: answer.left_out, before: answer.now })
+  forget(new Set(answer.running))
+}
+
+// Forgets what ran and runs no longer, though we never heard of its end; and the oldest, where there is too much.
+function forget(running) {
   for (const [name, attempt] of attempts) {
-    if (attempts.size <= MOST) break
-    if (attempt.ended_at) attempts.delete(name)
+    if (attempt.ended_at ? attempts.size > MOST : !running.has(name)) attempts.delete(name)
   }
 }
 

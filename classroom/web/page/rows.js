@@ -2,10 +2,12 @@
 
 import { present } from './past.js'
 import { isTeacher } from './server.js'
+import { put } from './shapes.js'
 import { say } from './words.js'
 
 export const QUEUE = 5  // rows of the queue
 const LATE = 3  // seconds without a heartbeat
+const MOURNED = 120  // seconds that a worker that was lost is shown for
 
 // All rows, from the top: { key, kind, text or worker }. `used` has for each worker the slots that are drawn.
 export function list(used) {
@@ -13,7 +15,8 @@ export function list(used) {
   const known = new Set(present.workers.map(worker => worker.name))
   const gone = [...used.keys()].filter(name => !known.has(name))
     .map(name => ({ name, host: name.slice(name.indexOf('@') + 1), gone: true }))
-  const workers = [...present.workers.filter(worker => !worker.lost || used.has(worker.name)), ...gone]
+  const recent = worker => !worker.lost || worker.last_seen_s < MOURNED || used.has(worker.name)
+  const workers = [...present.workers.filter(recent), ...gone]
   workers.sort((one, other) => one.host.localeCompare(other.host) || one.name.localeCompare(other.name, 'en', { numeric: true }))
   let host = null
   for (const worker of workers) {
@@ -37,45 +40,45 @@ function condition(worker) {
   return [worker.old_code ? 'old' : '', says.join(', ')]
 }
 
-// Writes the name of a row into its element.
-export function write(element, row, hidden) {
-  element.className = row.kind
-  if (row.kind === 'host') return fill(element, row.text)
-  if (row.kind === 'queue') {
-    element.className = row.number ? 'more' : 'host'
-    return fill(element, row.number === 0 ? say('queue') : row.number === 1 && hidden ? say('more', hidden) : '')
+// The element of a row's name; write() fills it.
+export function make(row) {
+  const element = document.createElement('div')
+  if (row.kind !== 'worker') return element
+  for (const part of ['dot', 'name', 'slot', 'says']) element.appendChild(document.createElement('span')).className = part
+  if (row.slot === 0) {
+    for (const what of ['pause', 'stop']) {
+      const button = element.appendChild(document.createElement('button'))
+      button.type = 'button'
+      button.className = what
+      button.dataset.worker = row.worker.name
+    }
   }
-  const { worker, slot, slots } = row
-  if (slot) return fill(element, `· ${slot + 1}`)
-  const [kind, says] = condition(worker)
-  element.className = `worker ${kind}`
-  const dot = span('dot', '')
-  dot.title = `${worker.last_seen_s} s`
-  fill(element, dot, span('name', worker.name.split('@')[0]), slots > 1 ? span('says', '· 1') : '', span('says', says))
-  if (isTeacher() && !worker.gone && !worker.lost) {
-    element.append(order(worker, worker.paused ? 'run' : 'pause'), order(worker, 'stop'))
-  }
-}
-
-function order(worker, what) {
-  const button = document.createElement('button')
-  button.type = 'button'
-  button.textContent = say(`${what}Worker`)
-  button.ariaLabel = `${worker.name}: ${button.textContent}`
-  Object.assign(button.dataset, { worker: worker.name, order: what })
-  return button
-}
-
-function span(kind, text) {
-  const element = document.createElement('span')
-  element.className = kind
-  element.textContent = text
   return element
 }
 
-// Puts the parts in, unless the same are there already: a button that is pressed must not vanish under the finger.
-function fill(element, ...parts) {
-  const made = document.createElement('div')
-  made.append(...parts)
-  if (element.innerHTML !== made.innerHTML) element.replaceChildren(...made.childNodes)
+// Writes what has changed: an element that is pressed or read stays the same.
+export function write(element, row, hidden) {
+  if (row.kind === 'worker') return writeWorker(element, row)
+  element.className = row.kind === 'host' || row.number === 0 ? 'host' : 'more'
+  put(element, row.text ?? (row.number === 0 ? say('queue') : row.number === 1 && hidden ? say('more', hidden) : ''))
+}
+
+function writeWorker(element, { worker, slot, slots }) {
+  const [kind, says] = condition(worker)
+  element.className = `worker ${kind}${slot ? ' again' : ''}`
+  const [dot, name, number, words, pause, stop] = element.children
+  dot.title = worker.gone ? '' : `${worker.last_seen_s} s`
+  put(name, slot ? '' : worker.name.split('@')[0])
+  put(number, slots > 1 ? `· ${slot + 1}` : '')
+  put(words, slot ? '' : says)
+  if (slot) return
+  order(pause, worker, worker.paused ? 'run' : 'pause')
+  order(stop, worker, 'stop')
+}
+
+function order(button, worker, what) {
+  button.hidden = !isTeacher() || worker.gone || worker.lost || false
+  button.dataset.order = what
+  put(button, say(`${what}Worker`))
+  button.ariaLabel = `${worker.name}: ${button.textContent}`
 }

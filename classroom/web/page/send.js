@@ -5,7 +5,7 @@ import { say } from './words.js'
 
 const MOST = 1000  // ids that are remembered
 const form = document.getElementById('send')
-let sent = JSON.parse(sessionStorage.getItem('sent') ?? '[]')
+let sent = JSON.parse(localStorage.getItem('sent') ?? '[]')
 
 export const mine = id => sent.includes(id)
 
@@ -17,7 +17,7 @@ export function setUp() {
     const accepted = said.filter(one => one.value).map(one => one.value.task_id)
     const trouble = said.find(one => one.reason)?.reason.message ?? ''
     sent = [...sent, ...accepted].slice(-MOST)
-    sessionStorage.setItem('sent', JSON.stringify(sent))
+    localStorage.setItem('sent', JSON.stringify(sent))
     document.getElementById('sent').textContent = `${say('sent', accepted.length)} ${trouble}`
   }
 }

@@ -15,7 +15,7 @@ export async function ask(path, options = {}) {
   if (path.startsWith('/teacher/')) headers.Authorization = `Bearer ${token}`
   const answer = await fetch(path, { signal: AbortSignal.timeout(5000), headers, ...options })
   const said = await answer.json()
-  if (!answer.ok) throw new Error(said.detail)
+  if (!answer.ok) throw Object.assign(new Error(said.detail), { status: answer.status })
   return said
 }
 

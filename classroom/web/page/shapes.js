@@ -1,4 +1,4 @@
-// A task in words, and elements of SVG.
+// Small parts of the page: texts, and elements of SVG.
 
 import { say } from './words.js'
 
@@ -6,6 +6,17 @@ export function svg(tag, attributes = {}) {
   const element = document.createElementNS('http://www.w3.org/2000/svg', tag)
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value)
   return element
+}
+
+// Writes a text where it has changed: what is the same is not read aloud again.
+export function put(element, text) {
+  if (element.textContent !== text) element.textContent = text
+}
+
+// Celery's words stay as they are.
+function stateInWords(state) {
+  const word = { queued: 'queued', running: 'running', lost: 'torn', returned: 'returned', retry: 'retry' }[state]
+  return word ? say(word) : state
 }
 
 // What there is to say of an attempt, or of a task in the queue; times are the broker's.
@@ -17,5 +28,5 @@ export function text(one, now) {
   if (one.ended_at) lines.push(say('ran', (one.ended_at - one.started_at).toFixed(1)))
   else if (one.started_at) lines.push(say('runs', (now - one.started_at).toFixed(1)))
   if (one.attempt > 1) lines.push(say('attempt', one.attempt))
-  return [...lines, one.state].join('\n')
+  return [...lines, stateInWords(one.state)].join('\n')
 }

@@ -6,11 +6,10 @@ Start a worker with:  celery -A tasks worker --loglevel=info
 import math
 import time
 
-from classroom import exercises, worker  # noqa: F401 - worker has the signal handlers that prepare a worker
+from classroom import exercises, work, worker  # noqa: F401 - the latter two for what they register
 from classroom.address import broker_url, result_backend
 from classroom.environment import whole
 from classroom.recorded import RecordedCelery
-from classroom.scale import work  # noqa: F401 - the tasks of ./lab scale
 from ledger import KEEP
 
 celery = RecordedCelery(

@@ -8,16 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("celery", "kombu", "redis")  # those that all machines should have in the same versions
-PATTERNS = (
-    "tasks.py",
-    "ledger.py",
-    "ledger.lua",
-    "recovery.lua",
-    "classroom/*.py",
-    "classroom/scale/__init__.py",
-    "classroom/scale/work.py",  # of this folder, what workers run
-    "exercises/*/exercise.py",
-)
+PATTERNS = ("tasks.py", "ledger.py", "ledger.lua", "recovery.lua", "classroom/*.py", "exercises/*/exercise.py")
 
 
 def files():

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from browser import bar, chromium, visit  # noqa: E402
-from parts import Api  # noqa: E402
+from parts import Api, until  # noqa: E402
 
 from classroom.local.cluster import LocalCluster  # noqa: E402
 
@@ -26,12 +26,16 @@ def main():
         visit(browser, cluster.url, viewport={"width": 1200, "height": 720}) as page,
     ):
         page.locator("#zoom").fill("1")
+        for wave in range(2):
+            for id in [api.submit(x=n, seconds=1.5 + n % 3, label=NAMES[n % 4]) for n in range(12 - 4 * wave)]:
+                api.ended(id)
         ids = [api.submit(x=n, seconds=1.5 + n % 3, label=NAMES[n % 4]) for n in range(30)]
-        running = next(id for id in ids if api.status(id, wait=1)["state"] == "PROGRESS")
+        running = until(lambda: next((id for id in ids if api.status(id)["state"] == "PROGRESS"), None))
         victim = api.status(running)["worker"].split("@")[0]
         next(worker for worker in cluster.workers if worker.name == victim).kill()
         bar(page, running, attempt=2).wait_for()
-        time.sleep(3)
+        time.sleep(3)  # that much of it is to be seen
+        page.locator("#zoom").blur()
         page.screenshot(path=ROOT / "docs" / "page.png")
 
 

@@ -6,7 +6,7 @@ import time
 from kombu.utils.uuid import uuid
 
 from classroom.scale.crew import NotMeasured, in_hand
-from classroom.scale.work import LOADS
+from classroom.work import LOADS
 
 PATIENCE = 10  # times as long as tasks of a second take
 

@@ -17,7 +17,7 @@ from classroom.scale.amdahl import compared, fair, serial_fraction
 from classroom.scale.crew import Crew, NotMeasured
 from classroom.scale.measure import counts, measure
 from classroom.scale.plot import svg
-from classroom.scale.work import LOADS
+from classroom.work import LOADS
 from tasks import celery
 
 RUN = "./lab tell NAME run lets one take tasks again."

@@ -12,7 +12,7 @@ import click
 import redis
 
 from classroom import client
-from classroom.address import LAB, LOCALHOST, broker_url, hidden, result_backend, running
+from classroom.address import LAB, LOCALHOST, broker_url, hidden, no_answer, result_backend, running
 from classroom.local.cluster import ROOT
 from ledger import CLOCKS_APART, ORDERS, TERMINAL, Ledger
 
@@ -252,12 +252,10 @@ def report(since, out):
     """
     from classroom.report.report import report as write
 
-    url = result_backend()
-    warn_of_localhost()
     try:
-        text = write(Ledger(url), since)
+        text = write(Ledger(result_backend()), since)
     except redis.RedisError as error:
-        raise click.ClickException(f"{hidden(url)} does not answer: {error}") from None
+        raise click.ClickException(no_answer(error)) from None
     try:
         Path(out).write_text(text, encoding="utf-8")
     except OSError as error:
@@ -300,7 +298,9 @@ def drill(faults, everything, rounds, seed, file, rabbitmq):
 
 @lab.command(short_help="Measure how much faster more workers are.")
 @click.option("--work", type=click.Choice(["sleep", "cpu"]), default="sleep", show_default=True, help="What they do.")
-@click.option("--tasks", type=click.IntRange(1, 1000), default=8, show_default=True, help="How many tasks of a second.")
+@click.option(
+    "--tasks", type=click.IntRange(1, 1000), help="How many tasks of a second; else 8, or what all can share."
+)
 @click.option("--plot", type=click.Path(dir_okay=False, writable=True), help="The drawing; else .lab/scale.svg.")
 def scale(work, tasks, plot):
     """Run the same tasks on 1, 2, 4 … workers of the cluster, and tell how much faster more of them are.

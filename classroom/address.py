@@ -62,3 +62,10 @@ def hidden(url):
     """The address without its password, fit to be printed."""
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def no_answer(error):
+    """What to say when the broker is not there."""
+    if broker_url() == LOCALHOST:
+        return "No cluster is running in this folder. Start one with ./lab up, or name its broker: BROKER_URL"
+    return f"{hidden(result_backend())} does not answer: {error}"

@@ -27,6 +27,7 @@ class Attempt:
     args: str = ""
     label: str = ""
     changed: tuple = ()  # the id of the latest step
+    gone_at: float | None = None  # when the next attempt started in the same slot
 
 
 class History:
@@ -42,6 +43,7 @@ class History:
         self.waiting = {}  # id -> since when the task is in the queue
         self.running = {}  # id -> its attempt
         self.nameless = []  # attempts whose names are not known yet
+        self.latest = {}  # worker and slot -> the attempt that started there last
         self.ended = deque(maxlen=MOST)  # attempts, in the order of their ends
         self.ends, self.waits = deque(), deque()  # of the last minute: times; (time, seconds in the queue)
         self.waited = 0.0  # the sum of these seconds
@@ -74,9 +76,12 @@ class History:
         elif what == "started":
             self.end(id, at, "lost")
             queued = self.waiting.pop(id, None)
-            number, slot = int(step["attempt"]), int(step.get("slot") or 0)
-            self.running[id] = Attempt(id, number, step["worker"], slot, queued, at, changed=self.cursor)
+            number, place = int(step["attempt"]), (step["worker"], int(step.get("slot") or 0))
+            self.running[id] = Attempt(id, number, *place, queued, at, changed=self.cursor)
             self.nameless.append(self.running[id])
+            if place in self.latest and self.latest[place].gone_at is None:
+                self.latest[place].gone_at = at
+            self.latest[place] = self.running[id]
         elif what in TERMINAL or what == "withdrawn":
             self.waiting.pop(id, None)
             if self.end(id, at, what):
@@ -86,15 +91,19 @@ class History:
         """End the task's attempt; False where none runs."""
         attempt = self.running.pop(id, None)
         if attempt:
-            attempt.ended_at, attempt.outcome, attempt.changed = at, outcome, self.cursor
+            ended_at = attempt.gone_at if outcome == "lost" and attempt.gone_at else at
+            attempt.ended_at, attempt.outcome, attempt.changed = ended_at, outcome, self.cursor
             self.ended.append(attempt)
         return bool(attempt)
 
     def prune(self, now):
         """Forget what is too old."""
-        self.now = now
-        while self.ended and self.ended[0].ended_at < now - self.seconds:
+        self.now, since = now, now - self.seconds
+        while self.ended and self.ended[0].ended_at < since:
             self.ended.popleft()
+        self.latest = {
+            place: one for place, one in self.latest.items() if not one.ended_at or one.ended_at > now - self.seconds
+        }
         while self.ends and self.ends[0] < now - MINUTE:
             self.ends.popleft()
         while self.waits and self.waits[0][0] < now - MINUTE:

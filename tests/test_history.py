@@ -71,6 +71,19 @@ def test_every_way_in_which_an_attempt_ends_is_told_apart(ledger):
     assert len(past.ends) == 4
 
 
+def test_a_lost_attempt_ends_where_the_next_one_in_its_slot_begins(ledger):
+    submit(ledger, "lost")
+    run(ledger, "lost")
+    submit(ledger, "next")
+    run(ledger, "next")  # the worker was started again at once
+    ledger.step("returned", "lost", "worker1@lab", "worker")
+    past = History(ledger)
+    past.read()
+    lost, following = told(past)["lost", 1], told(past)["next", 1]
+    assert lost.outcome == "lost"
+    assert lost.ended_at == following.started_at
+
+
 def test_what_is_old_or_too_much_is_forgotten(ledger, monkeypatch):
     monkeypatch.setattr(history, "MOST", 5)
     past = History(ledger)

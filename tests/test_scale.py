@@ -15,7 +15,7 @@ from classroom.local.cluster import ROOT
 from classroom.scale import words
 from classroom.scale.amdahl import compared, fair, serial_fraction
 from classroom.scale.crew import in_turn
-from classroom.scale.measure import counts
+from classroom.scale.measure import counts, evenly
 from classroom.scale.plot import svg
 from ledger import Ledger
 
@@ -228,3 +228,8 @@ def test_who_is_measured():
 def test_the_drawing_is_xml_whatever_the_title():
     drawing = ElementTree.fromstring(svg(made((1, 1, 8), (2, 2, 4)), 'a < b & "c"'))
     assert 'a < b & "c"' in [each.text for each in drawing.findall("{*}text")]
+
+
+def test_without_a_number_all_have_as_many_tasks():
+    assert [evenly(counts(workers)) for workers in (1, 2, 3, 4, 5, 6, 16)] == [8, 8, 12, 8, 20, 12, 16]
+    assert evenly(counts(7)) == 28 and evenly(counts(50)) == 8

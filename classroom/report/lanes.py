@@ -31,8 +31,8 @@ def drawing(attempts, now):
             "y": places[one.worker, one.slot],
             "width": round(max(1.5, right - left), 2),
             "end": right,
-            "words": (one.label or one.name or "")[: int((right - left) / 7)],
-            "colour": colour(one.label or one.name or ""),
+            "words": (one.label or one.name)[: int((right - left) / 7)] if right - left > 20 else "",
+            "colour": colour(one.label or one.name),
             "state": one.outcome or "running",
             "task": one,
         }

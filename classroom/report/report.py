@@ -49,14 +49,14 @@ def counted(attempts):
 
 
 def measured():
-    """What ./lab scale measured last, its drawing, and Amdahl's law in words; nothing where it measured nothing."""
+    """What ./lab scale measured last, and its drawing; nothing where it measured nothing."""
     try:
         scale = json.loads((LAB / "scale.json").read_text())
     except (OSError, ValueError):
         return {"scale": None}
-    load, fraction = words.load(scale["work"], scale["tasks"]), scale["serial_fraction"]
-    plot = Markup(svg(scale["rows"], f"{load}: speed-up"))
-    return {"scale": scale, "load": load, "plot": plot, "amdahl": "" if fraction is None else words.amdahl(fraction)}
+    load = words.load(scale["work"], scale["tasks"])
+    when = datetime.fromisoformat(scale["measured_at"]).timestamp()
+    return {"scale": scale, "load": load, "when": when, "plot": Markup(svg(scale["rows"], f"{load}: speed-up"))}
 
 
 def moment(seconds):

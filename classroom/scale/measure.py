@@ -16,6 +16,12 @@ def counts(most):
     return sorted({2**power for power in range(most.bit_length())} | {most})
 
 
+def evenly(numbers, least=8, most=64):
+    """At least eight tasks, as many as all these numbers of workers can share evenly; eight where that is too many."""
+    fit = math.lcm(*numbers) * math.ceil(least / math.lcm(*numbers))
+    return fit if fit <= most else least
+
+
 def measure(crew, work, tasks, count):
     """Run so many tasks on the first `count` workers; returns a row of the table, without what it is compared with."""
     crew.let(count)
@@ -29,8 +35,8 @@ def measure(crew, work, tasks, count):
 def run(crew, task, tasks, count, patience):
     """Send so many tasks; returns the seconds from the first one's sending to the last one's end, by Redis's clock."""
     crew.sent = [uuid() for _ in range(tasks)]
-    for number, id in enumerate(crew.sent, 1):
-        task.apply_async(task_id=id, label=f"./lab scale, {number} of {tasks}")
+    for id in crew.sent:
+        task.apply_async(task_id=id, label="./lab scale")
     wait(crew, patience)
     records = [crew.ledger.task(id) or {} for id in crew.sent]
     if any((one.get("state"), one.get("attempt")) != ("SUCCESS", "1") for one in records):

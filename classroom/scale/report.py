@@ -8,14 +8,14 @@ from pathlib import Path
 
 from redis import RedisError
 
-from classroom.address import LAB, LOCALHOST, broker_url, hidden, result_backend
+from classroom.address import LAB, no_answer
 from classroom.local.private import write
 from classroom.local.up import Stop, ask_to_stop, fail, ignore_signals
 from classroom.recorded import QueueFull
 from classroom.scale import words
 from classroom.scale.amdahl import compared, fair, serial_fraction
 from classroom.scale.crew import Crew, NotMeasured
-from classroom.scale.measure import counts, measure
+from classroom.scale.measure import counts, evenly, measure
 from classroom.scale.plot import svg
 from classroom.work import LOADS
 from tasks import celery
@@ -32,14 +32,14 @@ def scale(work, tasks, plot):
             raise NotMeasured(f"{plot} cannot be written: is its folder there?")
         crew = Crew(celery)
         crew.check(LOADS[work].name)
+        tasks = tasks or evenly([crew.slots(count) for count in counts(len(crew.workers))])
         for name in crew.left_out:
             print(f"{name} is paused, and stays out of it.")
         rows = measure_all(crew, work, tasks)
         fraction = serial_fraction(fair(rows, tasks))
-        print()
-        for sentence in words.lessons(rows, tasks, crew.machines(len(crew.workers)), fraction):
-            print(sentence)
-        keep(crew, work, tasks, rows, fraction, Path(plot or LAB / "scale.svg"))
+        lessons = list(words.lessons(rows, tasks, crew.machines(len(crew.workers)), fraction))
+        print("", *lessons, sep="\n")
+        keep(crew, work, tasks, rows, fraction, lessons, Path(plot or LAB / "scale.svg"))
     except (NotMeasured, QueueFull, OSError) as error:
         return fail(error)
     except RedisError as error:
@@ -69,7 +69,7 @@ def measure_all(crew, work, tasks):
     return rows
 
 
-def keep(crew, work, tasks, rows, fraction, plot):
+def keep(crew, work, tasks, rows, fraction, lessons, plot):
     """Keep the figures, for other commands, and their drawing."""
     figures = {
         "work": work,
@@ -77,16 +77,10 @@ def keep(crew, work, tasks, rows, fraction, plot):
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "rows": [{key: round(number, 3) for key, number in row.items()} for row in rows],
         "serial_fraction": fraction and round(fraction, 4),
+        "lessons": lessons,
         "cores": sum(cores for _, cores in crew.machines(len(crew.workers)).values()),
     }
     LAB.mkdir(mode=0o700, parents=True, exist_ok=True)
     write(LAB / "scale.json", json.dumps(figures, indent=2))
     plot.write_text(svg(rows, f"{words.load(work, tasks)}: speed-up"), encoding="utf-8")
     print(f"Plot: {os.path.relpath(plot)}")
-
-
-def no_answer(error):
-    """What to say when the broker is not there."""
-    if broker_url() == LOCALHOST:
-        return "No cluster is running in this folder. Start one with ./lab up, or name its broker: BROKER_URL"
-    return f"{hidden(result_backend())} does not answer: {error}"

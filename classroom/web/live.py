@@ -116,7 +116,7 @@ class Board:
 def drawn(attempt):
     """An attempt as the page gets it."""
     known = asdict(attempt)
-    del known["changed"]
+    del known["changed"], known["gone_at"]
     return known | short(known)
 
 

@@ -1,8 +1,9 @@
 // The task that was clicked: its status, the curl that repeats the question, and the one that repeats the task.
 
+import { now } from './past.js'
 import { mine } from './send.js'
 import { ask, isTeacher, post } from './server.js'
-import { put } from './shapes.js'
+import { put, text } from './shapes.js'
 import { say } from './words.js'
 
 const [box, title, state, sentence, curls, cancel, close] =
@@ -19,7 +20,7 @@ export function show(task) {
   shown = task
   box.hidden = !task
   if (!task) return
-  title.textContent = `${task.name}${task.args}${task.label ? ` · ${task.label}` : ''}`
+  title.textContent = text(task, now()).replaceAll('\n', ' · ')
   state.textContent = sentence.textContent = ''
   curls.textContent = `curl ${quoted(`${location.origin}/status/${encodeURIComponent(task.task_id)}`)}\n${repeat(task)}`
   cancel.hidden = true
@@ -38,7 +39,7 @@ async function tell(task, question) {
   try {
     const status = await question
     if (shown !== task) return false
-    const result = status.result === null ? '' : `\n${JSON.stringify(status.result).slice(0, 500)}`
+    const result = status.result === null ? '' : `\n${say('result', JSON.stringify(status.result).slice(0, 500))}`
     put(state, status.state)
     put(sentence, `${status.status}${result}`)
     cancel.hidden = ENDED.includes(status.state) || !(isTeacher() || mine(status.task_id))

@@ -11,7 +11,6 @@ const COLOURS = ['#0b62a8', '#a04000', '#1b7340', '#8e3b8e', '#7a5c00', '#00696b
 const [chart, names, lanes, track, nowLine, axis] = ['chart', 'names', 'lanes', 'track', 'now', 'axis'].map(id => document.getElementById(id))
 const bars = new Map()  // `${task_id}/${attempt}` -> its element
 const labels = new Map()  // row -> the element of its name
-const places = new Map()  // task in the queue -> its row there
 let base = 0  // the time at the left edge of the track
 let scale = 10  // pixels a second
 let heights = new Map()  // row -> [top, height]
@@ -37,7 +36,6 @@ export function draw() {
   const shown = [...inView.filter(one => !one.ended_at), ...ended.slice(-MOST)]
   const used = new Map()
   for (const one of shown) used.set(one.worker, (used.get(one.worker) ?? new Set()).add(one.slot))
-  const waiting = queued()
   layOut(rows.list(used))
   const drawn = new Set()
   for (const one of shown) {
@@ -47,7 +45,11 @@ export function draw() {
     const next = one.outcome === 'lost' && attempts.get(key(one.task_id, one.attempt + 1))
     if (next) drawn.add(link(name, one, next))
   }
-  for (const one of waiting) drawn.add(putQueued(one))
+  for (const [row, one] of present.queue.slice(0, rows.QUEUE).entries()) {
+    const name = key(one.task_id, 'queued')
+    put(name, one, 'queued', one.queued_at, null, `queue/${row}`)
+    drawn.add(name)
+  }
   for (const [name, bar] of bars) if (!drawn.has(name)) takeAway(name, bar)
   return Math.max(0, ended.length - MOST) + (missed.before > from ? missed.count : 0)
 }
@@ -69,27 +71,11 @@ function tellTimes() {
   })
 }
 
-// The tasks of the queue for which there is a row: each keeps its own while it waits.
-function queued() {
-  const waiting = new Map(present.queue.map(one => [one.task_id, one]))
-  for (const id of places.keys()) if (!waiting.has(id)) places.delete(id)
-  const taken = new Set(places.values())
-  const free = [...Array(rows.QUEUE).keys()].filter(row => !taken.has(row))
-  for (const id of waiting.keys()) if (free.length && !places.has(id)) places.set(id, free.shift())
-  return [...places.keys()].map(id => waiting.get(id))
-}
-
-function putQueued(one) {
-  const name = `${one.task_id}/queued`
-  put(name, one, 'queued', one.queued_at, null, `queue/${places.get(one.task_id)}`)
-  return name
-}
-
 // Gives each row its place, and each name.
 function layOut(list) {
   const room = Math.max(300, innerHeight - chart.getBoundingClientRect().top - scrollY - 60)
   const height = Math.min(46, Math.max(18, Math.floor(room / list.length)))
-  const hidden = present.numbers.waiting - places.size
+  const hidden = present.numbers.waiting - rows.QUEUE
   heights = new Map(list.map((row, number) => [row.key, [number * height, height]]))
   for (const row of list) {
     if (!labels.has(row.key)) labels.set(row.key, names.appendChild(rows.make(row)))
@@ -121,7 +107,7 @@ function put(name, one, state, start, end, row) {
     bar.className = 'bar'
     bar.type = 'button'
     bar.tabIndex = -1
-    Object.assign(bar.dataset, { taskId: one.task_id, attempt: one.attempt, row })
+    Object.assign(bar.dataset, { taskId: one.task_id, attempt: one.attempt })
     bars.set(name, bar)
   }
   bar.style.setProperty('--colour', colour(one.label || one.name))
@@ -130,6 +116,7 @@ function put(name, one, state, start, end, row) {
     bar.dataset.state = state
     bar.ariaLabel = text(bar.about, now())
   }
+  bar.dataset.row = row
   place(bar, row, 2)
   const width = Math.max(3, ((end ?? now() + view.span()) - start) * scale)
   bar.style.left = `${x(start)}px`

@@ -67,7 +67,7 @@ function redraw() {
   const words = [...notes, ...leftOut ? [say('leftOut', leftOut)] : []].join(' ')
   put($('note'), words)
   $('note').hidden = words === ''
-  if (pointed && !pointed.isConnected) $('tip').hidden = true
+  explainPointed()
 }
 
 function zoom(step) {
@@ -84,13 +84,13 @@ const actions = {
 }
 
 function onKey(event) {
-  const writes = event.target.closest('input') || (event.target.closest('dialog') && event.key !== 'j')
+  const writes = event.target.closest('input:not([type=range])') || (event.target.closest('dialog') && event.key !== 'j')
   if (writes || event.ctrlKey || event.metaKey || event.altKey) return
   if (event.key.startsWith('Arrow') && event.target.closest('#chart')) {
     lanes.neighbour(event.target.closest('.bar'), event.key)?.focus()
   } else if (event.key === 'Escape') {
     detail.show(null)
-  } else if (actions[event.key.toLowerCase()] && !(event.key === ' ' && event.target.closest('button, summary'))) {
+  } else if (actions[event.key.toLowerCase()] && !(event.key === ' ' && event.target.closest('button:not(.bar), summary'))) {
     actions[event.key.toLowerCase()]()
     redraw()
   } else {
@@ -101,14 +101,28 @@ function onKey(event) {
 
 // Shows in words what the pointer or the focus is on.
 function point(event) {
-  const [task, tip, box] = [lanes.taskOf(event.target), $('tip'), event.target.getBoundingClientRect()]
-  tip.hidden = !task
-  if (!task) return
-  pointed = event.target
-  tip.textContent = text(task, past.now())
+  pointed = event.target.closest('.bar')
+  explainPointed()
+}
+
+function explainPointed() {
+  const tip = $('tip')
+  tip.hidden = !pointed?.isConnected
+  if (tip.hidden) return
+  const box = pointed.getBoundingClientRect()
+  put(tip, text(lanes.taskOf(pointed), past.now()))
   const below = box.bottom + 4 + tip.offsetHeight < innerHeight
   tip.style.left = `${Math.max(0, Math.min(box.left, innerWidth - tip.offsetWidth))}px`
   tip.style.top = `${below ? box.bottom + 4 : Math.max(0, box.top - 4 - tip.offsetHeight)}px`
+}
+
+// A click opens the task; after a click on anything the keys are the chart's again.
+function click(event) {
+  const task = lanes.taskOf(event.target)
+  pointed = null
+  if (task) detail.show(task)
+  if (event.detail > 0 && event.target.closest('button, summary')) $('chart').focus({ preventScroll: true })
+  redraw()
 }
 
 // Goes on when the page is seen, and rests while it is not.
@@ -130,8 +144,8 @@ $('later').onclick = () => { view.move(1); redraw() }
 $('zoom').oninput = () => zoom(+$('zoom').value)
 $('lanes').addEventListener('pointerover', point)
 $('lanes').addEventListener('focusin', point)
-for (const left of ['pointerleave', 'focusout']) $('lanes').addEventListener(left, () => { $('tip').hidden = true })
-$('lanes').onclick = event => { const task = lanes.taskOf(event.target); if (task) detail.show(task) }
+for (const left of ['pointerleave', 'focusout']) $('lanes').addEventListener(left, () => { pointed = null; explainPointed() })
+addEventListener('click', click)
 addEventListener('keydown', onKey)
 document.addEventListener('visibilitychange', wake)
 new ResizeObserver(() => requestAnimationFrame(redraw)).observe($('lanes'))

@@ -60,7 +60,7 @@ export function make(row) {
 export function write(element, row, hidden) {
   if (row.kind === 'worker') return writeWorker(element, row)
   element.className = row.kind === 'host' || row.number === 0 ? 'host' : 'more'
-  put(element, row.text ?? (row.number === 0 ? say('queue') : row.number === 1 && hidden ? say('more', hidden) : ''))
+  put(element, row.text ?? (row.number === 0 ? say('queue') : row.number === QUEUE - 1 && hidden ? say('more', hidden) : ''))
 }
 
 function writeWorker(element, { worker, slot, slots }) {

@@ -18,6 +18,6 @@ export function setUp() {
     const trouble = said.find(one => one.reason)?.reason.message ?? ''
     sent = [...sent, ...accepted].slice(-MOST)
     localStorage.setItem('sent', JSON.stringify(sent))
-    document.getElementById('sent').textContent = `${say('sent', accepted.length)} ${trouble}`
+    document.getElementById('sent').textContent = [say('sent', accepted.length), ...trouble ? [trouble] : []].join(': ')
   }
 }

@@ -15,18 +15,20 @@ export function put(element, text) {
 
 // Celery's words stay as they are.
 function stateInWords(state) {
-  const word = { queued: 'queued', running: 'running', lost: 'torn', returned: 'returned', retry: 'retry' }[state]
-  return word ? say(word) : state
+  return ['returned', 'retry'].includes(state) ? say(state) : state
 }
 
 // What there is to say of an attempt, or of a task in the queue; times are the broker's.
 export function text(one, now) {
-  const lines = [`${one.name}${one.args}`]
-  if (one.label) lines.push(one.label)
-  if (one.worker) lines.push(say('on', one.worker))
-  if (one.queued_at) lines.push(say('waitedFor', ((one.started_at ?? now) - one.queued_at).toFixed(1)))
-  if (one.ended_at) lines.push(say('ran', (one.ended_at - one.started_at).toFixed(1)))
-  else if (one.started_at) lines.push(say('runs', (now - one.started_at).toFixed(1)))
-  if (one.attempt > 1) lines.push(say('attempt', one.attempt))
-  return [...lines, stateInWords(one.state)].join('\n')
+  const waited = one.queued_at && ((one.started_at ?? now) - one.queued_at).toFixed(1)
+  const ran = one.started_at && ((one.ended_at ?? now) - one.started_at).toFixed(1)
+  const ended = one.state === 'lost' ? say('missed', ran) : `${say('ran', ran)}\n${stateInWords(one.state)}`
+  return [
+    `${one.name}${one.args}`,
+    one.label,
+    one.worker && say('on', one.worker),
+    waited && say('waitedFor', waited),
+    one.attempt > 1 && say('attempt', one.attempt),
+    one.ended_at ? ended : ran ? say('runs', ran) : say('queued'),
+  ].filter(line => line).join('\n')
 }

@@ -3,8 +3,8 @@
 import { ask, become, isTeacher, post } from './server.js'
 import { say } from './words.js'
 
-const [unlock, unlocked, powers, dialog, line] =
-  ['unlock', 'unlocked', 'powers', 'join', 'line'].map(id => document.getElementById(id))
+const [unlock, fields, unlocked, powers, dialog, line] =
+  ['unlock', 'fields', 'unlocked', 'powers', 'join', 'line'].map(id => document.getElementById(id))
 
 export function setUp() {
   unlock.onsubmit = event => {
@@ -14,8 +14,10 @@ export function setUp() {
   const orders = { 'cancel-all': '/teacher/cancel', purge: '/teacher/purge' }
   for (const [id, path] of Object.entries(orders))
     document.getElementById(id).onclick = () => post(path).then(said => report(say('cancelled', said.cancelled)), trouble)
-  document.getElementById('names').onclick = ({ target: { dataset } }) => {
-    if (dataset.order) post(`/teacher/workers/${encodeURIComponent(dataset.worker)}/${dataset.order}`).catch(trouble)
+  document.getElementById('names').onclick = ({ target: { dataset: { worker, order }, textContent } }) => {
+    if (!order) return
+    post(`/teacher/workers/${encodeURIComponent(worker)}/${order}`)
+      .then(() => report(order === 'stop' ? say('told', worker, textContent) : ''), trouble)
   }
   document.getElementById('show-join').onclick = showJoin
   dialog.onclick = () => dialog.close()
@@ -29,10 +31,12 @@ async function open(token) {
     await ask('/teacher/class')
     report(say('open'))
     unlock.token.value = ''
+    document.getElementById('chart').focus({ preventScroll: true })
   } catch (error) {
-    become('')
-    report(error.message)
+    if (error.status === 401) become('')
+    report(error.status === 401 ? say('notToken') : error.message)
   }
+  fields.hidden = isTeacher()
   powers.hidden = !isTeacher()
 }
 

@@ -101,9 +101,7 @@ class History:
         self.now, since = now, now - self.seconds
         while self.ended and self.ended[0].ended_at < since:
             self.ended.popleft()
-        self.latest = {
-            place: one for place, one in self.latest.items() if not one.ended_at or one.ended_at > now - self.seconds
-        }
+        self.latest = {place: one for place, one in self.latest.items() if (one.ended_at or now) > since}
         while self.ends and self.ends[0] < now - MINUTE:
             self.ends.popleft()
         while self.waits and self.waits[0][0] < now - MINUTE:

@@ -13,6 +13,7 @@ threads = whole("WEB_THREADS", 16)
 preload_app = False  # each process opens its own connections: one shared across a fork mixes up answers
 limit_request_line = 8190  # a path with a very long id reaches the app, which answers 404
 graceful_timeout = 2  # seconds that a held ?wait= may delay a stop
+keepalive = 10  # seconds that a page's connection is kept: longer than any page waits before it asks again
 control_socket_disable = True  # it would lie in the user's home
 
 

@@ -110,6 +110,9 @@ function put(name, one, state, start, end, row) {
     Object.assign(bar.dataset, { taskId: one.task_id, attempt: one.attempt })
     bars.set(name, bar)
   }
+  const looks = [base, scale, ...heights.get(row), end, state, one.label || one.name].join()
+  if (end && bar.looks === looks) return  // nothing has changed
+  bar.looks = looks
   bar.style.setProperty('--colour', colour(one.label || one.name))
   bar.about = { ...one, state }
   if (bar.dataset.state !== state) {

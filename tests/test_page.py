@@ -10,6 +10,7 @@ from parts import Api, given, need, until
 from playwright.sync_api import expect
 
 from classroom.drill.faults import set_clock
+from classroom.local.cluster import LocalCluster
 from classroom.local.credentials import Credentials
 
 expect.set_options(timeout=20_000)
@@ -20,6 +21,13 @@ NASTY = "<img src=x onerror=window.hacked=1>"
 def browser():
     with chromium() as browser:
         yield browser
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """A cluster of these tests' own: one broker is enough for them."""
+    with LocalCluster(tmp_path_factory.mktemp("cluster"), workers=2) as cluster:
+        yield cluster
 
 
 def test_a_bar_appears_within_a_second_of_the_start_and_ends_with_the_task(cluster, api, browser):

@@ -257,7 +257,7 @@ def test_monitor_shows_the_brokers_commands(terminal):
     passwords = json.loads((terminal.lab / "credentials.json").read_text())
     assert not any(password in seen.read_text() for password in passwords.values())
     monitor.send_signal(signal.SIGINT)
-    assert monitor.wait(5) == 0
+    assert monitor.wait(20) == 0
 
 
 def test_what_a_task_prints_appears_as_it_was_printed(terminal):

@@ -14,10 +14,10 @@ from redis.exceptions import AuthenticationError
 
 from classroom.code import fingerprint, versions
 from classroom.control import Control
+from classroom.recorded import LOCKED_OUT
 from ledger import CLOCKS_APART, Ledger
 
 BEAT = 1.5  # seconds
-LOCKED_OUT = "The broker lets this worker in no longer: join again, with the line that the teacher shows now."
 logger = get_logger(__name__)
 
 

@@ -19,17 +19,18 @@ from celery.app.amqp import AMQP, task_message
 from celery.backends.redis import RedisBackend, ResultConsumer
 from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded, TimeLimitExceeded
 from celery.utils.log import get_logger
-from celery.worker import request
+from celery.worker import request, state
 from kombu import Connection, Consumer
 from kombu.exceptions import EncodeError, LimitExceeded, OperationalError
 from kombu.utils import json as kombu_json
-from redis.exceptions import NoPermissionError, OutOfMemoryError, RedisError
+from redis.exceptions import AuthenticationError, NoPermissionError, OutOfMemoryError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
 from ledger import TERMINAL, Ledger
 
 BROKER_AWAY = OperationalError, LimitExceeded, RedisError, OSError
 logger = get_logger(__name__)
+LOCKED_OUT = "The broker lets this worker in no longer: join again, with the line that the teacher shows now."
 PRIORITY = " priority "  # between a queue's name and the priority: each is first in, first out by itself
 
 
@@ -82,9 +83,17 @@ class QuickConnection(Connection):
         no_message = json.JSONDecodeError, KeyError, TypeError, AttributeError
         return (*super().connection_errors, OutOfMemoryError, *no_message)
 
-    def ensure_connection(self, *args, **options):
-        """Connect, and try again until it works, or as often as is asked for."""
-        return super().ensure_connection(*args, **{"interval_start": 0.5, "interval_max": 1} | options)
+    def ensure_connection(self, errback=None, *args, **options):
+        """Connect, and try again until it works, or as often as is asked for; a worker that is locked out ends."""
+
+        def hear(error, interval):
+            if isinstance(error, AuthenticationError) and not state.should_terminate:
+                logger.error(LOCKED_OUT)
+                state.should_terminate = 1
+            if errback:
+                errback(error, interval)
+
+        return super().ensure_connection(hear, *args, **{"interval_start": 0.5, "interval_max": 1} | options)
 
 
 class PausableConsumer(Consumer):

@@ -18,7 +18,8 @@ from celery.signals import (
 from redis import RedisError
 from redis.exceptions import AuthenticationError, NoPermissionError
 
-from classroom.heartbeat import BEAT, LOCKED_OUT, Heartbeat
+from classroom.heartbeat import BEAT, Heartbeat
+from classroom.recorded import LOCKED_OUT
 from ledger import Ledger
 
 

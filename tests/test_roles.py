@@ -101,3 +101,19 @@ def test_a_broker_that_was_killed_has_its_records_again(cluster):
         cluster.broker.start()
         until(cluster.broker_answers, what="the broker to be back")
         assert until(lambda: api.get(f"/status/{id}").json().get("result"), what="the web server to see it") == 42
+
+
+def test_a_worker_whose_password_is_refused_when_the_broker_comes_ends_with_a_sentence(start):
+    # Given a worker that was started while the broker was away, with a password of yesterday
+    cluster = start(workers=0)
+    cluster.broker.kill()
+    worker = cluster.make_worker("late")
+    worker.env = worker.env | {"CELERY_BROKER_URL": cluster.redis_urls["worker"].replace("worker:", "worker:old")}
+    cluster.workers.append(worker)
+    worker.start()
+    until(lambda: worker.said("Cannot connect"), what="it to look for the broker")
+    # When the broker is there
+    cluster.broker.start()
+    # I expect the worker to end: as a service it joins again then
+    until(lambda: not worker.alive, 30, "the worker to end")
+    assert worker.said("The broker lets this worker in no longer: join again")

@@ -14,7 +14,7 @@ from redis.exceptions import AuthenticationError
 
 from classroom.code import fingerprint, versions
 from classroom.control import Control
-from classroom.recorded import LOCKED_OUT
+from classroom.recorded import lock_out
 from ledger import CLOCKS_APART, Ledger
 
 BEAT = 1.5  # seconds
@@ -78,8 +78,7 @@ class Heartbeat:
             try:
                 self.worker.app.recover(ledger)
             except AuthenticationError:
-                logger.error(LOCKED_OUT)
-                state.should_terminate = 1
+                lock_out()
             except Exception as error:  # whatever a broker that is away or returns can raise: the next look may work
                 logger.warning("could not look for lost tasks: %r", error)
 

@@ -87,13 +87,19 @@ class QuickConnection(Connection):
         """Connect, and try again until it works, or as often as is asked for; a worker that is locked out ends."""
 
         def hear(error, interval):
-            if isinstance(error, AuthenticationError) and not state.should_terminate:
-                logger.error(LOCKED_OUT)
-                state.should_terminate = 1
+            if isinstance(error, AuthenticationError):
+                lock_out()
             if errback:
                 errback(error, interval)
 
         return super().ensure_connection(hear, *args, **{"interval_start": 0.5, "interval_max": 1} | options)
+
+
+def lock_out():
+    """End this worker, with a sentence: the broker refuses its password."""
+    if not state.should_terminate:
+        logger.error(LOCKED_OUT)
+        state.should_terminate = 1
 
 
 class PausableConsumer(Consumer):

@@ -10,7 +10,7 @@ import urllib.request
 from pathlib import Path
 
 from classroom.local import broker, ports
-from classroom.local.credentials import ROLES, Credentials
+from classroom.local.credentials import ROLES, Credentials, join_line
 from classroom.local.process import NotReady, Process, stop_all
 from classroom.local.rabbitmq import RabbitMQ
 from ledger import Ledger
@@ -20,9 +20,8 @@ NAMES = ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "BROKER_URL", "RESULT_BAC
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the cluster is in this room
 FLOWER_PORT = 5555  # or the next free one
 
-# How each kind of process is asked to stop: a signal, and the seconds it has.
-STOP_WEB = ((signal.SIGTERM, 3),)
-STOP_WORKER = ((signal.SIGTERM, 3), (signal.SIGQUIT, 2))
+# How a process is asked to stop: signals, and the seconds that each has.
+STOP = ((signal.SIGTERM, 3), (signal.SIGQUIT, 2))
 STOP_BROKER = ((signal.SIGTERM, 2),)
 
 
@@ -100,7 +99,7 @@ class LocalCluster:
         """What a student types to join; None where nobody may."""
         if not self.address:
             return None
-        return f"curl -sS http://{self.address}:{self.port}/join/{Credentials(self.folder).code} | sh"
+        return join_line(self.address, self.port, Credentials(self.folder).code)
 
     @property
     def ledger(self):
@@ -248,13 +247,8 @@ class LocalCluster:
             return None
 
     def stop(self):
-        """Stop the servers, then the workers, then the broker; what runs finishes or goes back to the queue."""
-        groups = [
-            (self.servers, STOP_WEB),
-            (self.workers, STOP_WORKER),
-            (self.brokers, STOP_BROKER),
-        ]
-        for processes, steps in groups:
+        """Stop the servers and workers, then the broker; what runs finishes or goes back to the queue."""
+        for processes, steps in ([*self.servers, *self.workers], STOP), (self.brokers, STOP_BROKER):
             stop_all([process.process for process in processes if process.process], steps)
         if isinstance(self.broker, RabbitMQ):
             self.broker.end()

@@ -77,6 +77,11 @@ class Credentials:
         return "\n".join(lines)
 
 
+def join_line(address, port, code):
+    """What is typed on a machine that is to join."""
+    return f"curl -sS http://{address}:{port}/join/{code} | sh"
+
+
 @cache
 def class_of():
     """What the web server was told of its class: code, token, the worker's address of the broker; {} where nothing.

@@ -16,7 +16,7 @@ from kombu import Connection
 from classroom.address import LAB, hidden, named, result_backend, running
 from classroom.local import broker, ports
 from classroom.local.addresses import ask_on_terminal, choose
-from classroom.local.cluster import NO_PROXY, ROOT, STOP_BROKER, STOP_WEB, STOP_WORKER, LocalCluster
+from classroom.local.cluster import NO_PROXY, ROOT, STOP, STOP_BROKER, LocalCluster
 from classroom.local.credentials import Credentials
 from classroom.local.follow import Follower
 from classroom.local.private import write
@@ -97,13 +97,12 @@ def sweep():
         left = json.loads((LAB / "cluster.json").read_text())["processes"]
     except (OSError, ValueError, KeyError):
         return
-    found = {STOP_WEB: [], STOP_WORKER: [], STOP_BROKER: []}
+    found = {STOP: [], STOP_BROKER: []}
     for name, pid, created in left:
         with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(pid)
             if abs(process.create_time() - created) < 1:
-                steps = {"web": STOP_WEB, "flower": STOP_WEB, "broker": STOP_BROKER}.get(name, STOP_WORKER)
-                found[steps].append(process)
+                found[STOP_BROKER if name == "broker" else STOP].append(process)
     for steps, processes in found.items():
         stop_all(processes, steps)
     count = sum(map(len, found.values()))

@@ -45,14 +45,15 @@ class Crew:
             raise NotMeasured(f"The cluster is busy (tasks waiting: {waiting}, running: {running}): {cure}")
 
     def let(self, count):
-        """Let the first so many work, and pause the others; waits until they say that they do so."""
+        """Let the first so many work, and pause the others; waits until they say so, those left out too."""
         for place, one in enumerate(self.workers):
             if place >= count:
                 self.paused.add(one["name"])
                 self.ledger.step("told", one["name"], "pause")
             elif one["name"] in self.paused:
                 self.ledger.step("told", one["name"], "run")
-        wanted = {one["name"]: place >= count for place, one in enumerate(self.workers)}
+        wanted = dict.fromkeys(self.left_out, True)
+        wanted |= {one["name"]: place >= count for place, one in enumerate(self.workers)}
         deadline = time.monotonic() + OBEY
         while late := wanted.items() - {(one["name"], one["paused"]) for one in self.ledger.workers()}:
             if time.monotonic() > deadline:

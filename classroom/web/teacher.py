@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, request
 
-from classroom.local.credentials import class_of
+from classroom.local.credentials import class_of, join_line
 from classroom.web.problems import Problem
 from ledger import ORDERS
 from tasks import celery
@@ -27,8 +27,7 @@ def ask_for_token():
 def show_class():
     """Give the line that joins; null where this cluster is not for a class."""
     url, code = class_of()["worker_url"], class_of()["code"]
-    port = request.environ["SERVER_PORT"]
-    return {"join": url and f"curl -sS http://{urlsplit(url).hostname}:{port}/join/{code} | sh"}
+    return {"join": url and join_line(urlsplit(url).hostname, request.environ["SERVER_PORT"], code)}
 
 
 @bp.post("/cancel")

@@ -13,6 +13,7 @@ import redis
 
 from classroom import client
 from classroom.address import LAB, LOCALHOST, broker_url, hidden, no_answer, result_backend, running
+from classroom.check import commands as check
 from classroom.local.cluster import ROOT
 from ledger import CLOCKS_APART, ORDERS, TERMINAL, Ledger
 
@@ -311,6 +312,10 @@ def scale(work, tasks, plot):
     from classroom.scale.report import scale
 
     sys.exit(scale(work, tasks, plot))
+
+
+for command in check.COMMANDS:
+    lab.add_command(command)
 
 
 @lab.command(short_help="Check that everything works.", context_settings={"ignore_unknown_options": True})

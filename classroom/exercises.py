@@ -8,7 +8,7 @@ import traceback
 from functools import cache
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parents[1] / "exercises"
+FOLDER = Path(os.environ.get("EXERCISES") or Path(__file__).resolve().parents[1] / "exercises").absolute()
 broken = {}  # exercise name -> what is wrong with its file, in one sentence
 
 

@@ -11,7 +11,7 @@ MINUTE = 60
 AGAIN = {"queued": "retry", "lost": "lost", "returned": "returned"}  # a step after which the task waits once more
 
 
-@dataclass
+@dataclass(eq=False)
 class Attempt:
     """One run of a task on a worker; times are seconds since 1970 by the broker's clock, None where not known (yet)."""
 

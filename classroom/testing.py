@@ -27,8 +27,6 @@ def run(everything, arguments):
                 findings = code
     choice = [] if everything else ["-m", "not slow"]
     how = ["-n", "4", "--dist", "worksteal", "-q", "-rs"]
-    if any(argument.startswith("exercises") for argument in arguments):
-        how = ["-v", "--no-header", "--tb", "short"]  # a student reads it, promise by promise
     return python("pytest", *how, "--timeout", "180", *choice, *arguments) or findings
 
 

@@ -1,32 +1,35 @@
-"""The exercises prove themselves, and a broken one takes nothing else down."""
-
-import os
-import subprocess
-import sys
+"""The course proves itself, and a broken exercise takes nothing else down."""
 
 import pytest
 from parts import Api
 
+from classroom.check.course import claims, lacks
+from classroom.check.exercise import every
+from classroom.check.translations import texts, untranslated, unused
 from classroom.local.cluster import ROOT
+from classroom.words import ours
 
-EXERCISES = sorted(path.parent for path in ROOT.glob("exercises/*/exercise.py"))
-
-
-def check(folder, file):
-    """Run an exercise's checks on one file; returns the exit code and what was printed."""
-    env = os.environ | {"EXERCISE_FILE": str(folder / file)}
-    command = [sys.executable, "-m", "pytest", "-q", str(folder / "check.py")]
-    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=120)
-    return done.returncode, done.stdout
+CLAIMS = [claim for exercise in every() for claim in claims(exercise)]
+RUNNER = sorted(ROOT.glob("classroom/check/*.py"))
 
 
-@pytest.mark.parametrize("folder", EXERCISES, ids=lambda folder: folder.name)
-def test_the_solution_passes_and_what_is_shipped_does_not(folder):
-    code, said = check(folder, "solution.py")
-    assert code == 0, said
-    code, said = check(folder, "exercise.py")
-    assert code == 1, said
-    assert " passed" in said, "it should run as it is, and pass some"
+@pytest.mark.parametrize(
+    "claim",
+    [pytest.param(one, marks=[pytest.mark.slow] if one.kind == "wrong" else []) for one in CLAIMS],
+    ids=lambda claim: f"{claim.exercise.name}-{claim.file.stem}",
+)
+def test_what_the_course_says_of_itself_is_true(claim):
+    assert list(claim.faults()) == []
+
+
+@pytest.mark.parametrize("exercise", every(), ids=lambda exercise: exercise.name)
+def test_an_exercise_has_all_that_it_should(exercise):
+    assert list(lacks(exercise)) == []
+
+
+def test_all_that_a_student_reads_is_translated():
+    assert texts(RUNNER) and untranslated(ours, RUNNER) == []
+    assert unused(ours, RUNNER) == []
 
 
 def test_a_syntax_error_is_named_with_file_and_line_and_takes_nothing_else_down(start, tmp_path):

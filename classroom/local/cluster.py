@@ -36,7 +36,7 @@ class LocalCluster:
     then none is started. On a `network` (classroom.local.hosts) each worker has a host of its own, and
     this machine is the head. With an `address` others may join there, as a class. With `rabbitmq` the
     broker is RabbitMQ, and Redis keeps results. With `flower` Celery's monitor Flower runs beside it,
-    for this machine alone.
+    for this machine alone. `before` is a command that starts what runs others' code: workers, web server.
 
     Raises NotReady when a process does not come up.
     """
@@ -57,6 +57,7 @@ class LocalCluster:
         rabbitmq=False,
         address=None,
         flower=False,
+        before=(),
     ):
         self.folder = Path(folder)
         self.network, self.address = network, address
@@ -64,7 +65,7 @@ class LocalCluster:
         self.host, self.port = network.address if network else host, port
         self.broker_port = None
         self.web_ports_from, self.broker_ports_from = ports_from
-        self.concurrency = concurrency
+        self.concurrency, self.before = concurrency, before
         self.env = {key: value for key, value in os.environ.items() if key not in NAMES} | (env or {})
         self.env["LAB_FLOWER"] = str(int(flower))
         self.web_env, self.worker_env = self.env.copy(), self.env.copy()
@@ -178,7 +179,7 @@ class LocalCluster:
     def start_web_on(self, port):
         """Start the web server on this port; False when another program has it."""
         self.port = port
-        gunicorn = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py")]
+        gunicorn = [*self.before, sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py")]
         hosts = dict.fromkeys([self.host, *([self.address] if self.address and self.host != "0.0.0.0" else [])])
         self.web.argv = [*gunicorn, *(word for host in hosts for word in ("-b", f"{host}:{port}")), "app:app"]
         self.web.start()
@@ -256,7 +257,7 @@ class LocalCluster:
     def make_worker(self, name):
         """A worker process, not started yet."""
         return self.make(name, [
-            sys.executable, "-m", "celery", "-A", "tasks", "-q", "worker", "-n", f"{name}@%h",
+            *self.before, sys.executable, "-m", "celery", "-A", "tasks", "-q", "worker", "-n", f"{name}@%h",
             "--concurrency", str(self.concurrency), "--loglevel", "INFO",
         ], self.worker_env, self.network and self.network.add(name))  # fmt: skip
 

@@ -1,12 +1,17 @@
-"""What the live page draws, as one JSON document: workers, the queue, and every attempt since the last question."""
+"""What the live page draws, as one JSON document: workers, the queue, and every attempt since the last question.
 
+What is the same for many pages is turned into text once for all of them.
+"""
+
+import json
 import re
 import threading
 import time
 from collections import deque
 from dataclasses import asdict
+from functools import lru_cache
 
-from flask import Blueprint, request
+from flask import Blueprint, Response, request
 from redis import ConnectionError, RedisError
 
 from classroom import exercises
@@ -38,7 +43,7 @@ class Board:
         self.asked = deque(maxlen=1000)  # when pages asked, and after how many seconds they were to ask again
 
     def answer(self, cursor):
-        """The document for a page that has seen everything up to this step; raises ConnectionError."""
+        """The document, in JSON, for a page that has seen everything up to this step; raises ConnectionError."""
         with self.lock:
             if time.monotonic() - self.read_at > FRESH:
                 self.read()
@@ -47,19 +52,20 @@ class Board:
             running = list(self.history.running.values())
             ended = [one for one in self.history.since(cursor) if one.ended_at]  # the latest end first
             changed = [one for one in running if one.changed > cursor] + ended[:MOST]
-            return self.common | {
+            own = {
                 "cursor": "{}-{}".format(*self.history.cursor),
                 "again_in": self.pace(),
                 "running": [f"{one.task_id}/{one.attempt}" for one in running],
-                "attempts": [drawn(one) for one in sorted(changed, key=lambda one: one.changed)],
                 "left_out": len(ended[MOST:]),
             }
+            attempts = ",".join(drawn(one, one.changed) for one in sorted(changed, key=lambda one: one.changed))
+            return f'{{{self.common},{inside(own)},"attempts":[{attempts}]}}'
 
     def read(self):
         """Read what is new; or remember what the trouble is, so that not every page waits for a broker that hangs."""
         try:
             self.history.read()
-            self.common, self.trouble = self.picture(), None
+            self.common, self.trouble = inside(self.picture()), None
         except RedisError as error:
             self.trouble = str(error)
         self.read_at = time.monotonic()
@@ -113,11 +119,17 @@ class Board:
         return again_in
 
 
-def drawn(attempt):
-    """An attempt as the page gets it."""
+@lru_cache(2 * MOST)
+def drawn(attempt, changed):
+    """An attempt as the page gets it, in JSON, after this step."""
     known = asdict(attempt)
     del known["changed"], known["gone_at"]
-    return known | short(known)
+    return json.dumps(known | short(known))
+
+
+def inside(known):
+    """A dict in JSON, without the braces."""
+    return json.dumps(known)[1:-1]
 
 
 def short(known):
@@ -136,4 +148,4 @@ def live():
     cursor = request.args.get("after", "0-0")
     if not re.fullmatch(r"\d{1,15}-\d{1,15}", cursor, re.ASCII):
         raise Problem(422, "after should be the cursor of an earlier answer.", field="after", expected="a cursor")
-    return board.answer(numbers(cursor))
+    return Response(board.answer(numbers(cursor)), mimetype="application/json")

@@ -2,6 +2,7 @@
 
 import math
 import sys
+import time
 
 from celery import shared_task
 from flask import Blueprint, abort, request, url_for
@@ -12,6 +13,7 @@ bp = Blueprint("factorial", __name__)
 @shared_task(name="factorial")
 def factorial(number):
     """Return number! as text, and how many digits it has."""
+    time.sleep(1)  # stands for work that takes its time: leave it here
     sys.set_int_max_str_digits(50_000)  # Python refuses to write out integers over 4,300 digits
     text = str(math.factorial(number))
     return {"factorial": text, "digits": len(text)}

@@ -1,0 +1,141 @@
+"""The commands of a student: check, hint, list, reset."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from classroom.check import exercise as exercises
+from classroom.check import results, show
+from classroom.check.exercise import NoSuchExercise
+from classroom.check.hints import hints
+from classroom.check.run import EXITS, Run
+from classroom.check.verdict import FAILED, UNDECIDED
+from classroom.local.cluster import ROOT
+from classroom.words import _, use
+
+
+def find(word):
+    """The exercise of this name; ends the command where there is none."""
+    try:
+        exercise = exercises.find(word)
+    except NoSuchExercise as error:
+        raise click.ClickException(str(error)) from None
+    use(exercise.folder)
+    return exercise
+
+
+@click.command(short_help="Check an exercise on real workers; without EXERCISE all of them.")
+@click.argument("exercise", required=False)
+@click.option("--file", type=click.Path(exists=True, dir_okay=False), help="Check this file in place of exercise.py.")
+@click.option("--json", "out", type=click.Path(dir_okay=False, writable=True), help="Also write the result, as JSON.")
+@click.option("--course", is_flag=True, help="For authors: let every exercise prove itself.")
+def check(exercise, file, out, course):
+    """Check EXERCISE: its name, number or folder. Your file is copied, and run on a private broker and real workers.
+
+    The exit code is 0 when all checks passed, 1 when one failed, 2 when it could not be decided.
+    """
+    if course:
+        from classroom.check.course import prove
+
+        sys.exit(prove([find(exercise)] if exercise else exercises.every()))
+    if not exercise and (file or out):
+        raise click.UsageError(_("--file and --json need the name of an exercise."))
+    sys.exit(check_one(find(exercise), file, out) if exercise else check_all())
+
+
+def check_one(exercise, file=None, out=None):
+    """Check one exercise, and say each verdict; returns the exit code."""
+    run = Run(exercise, file)
+    click.echo(show.heading(run))
+    for one in run.lines():
+        click.echo(show.verdict(one))
+    document = run.document
+    click.echo(show.summary(document))
+    if not file:
+        results.keep(document)
+    if out:
+        results.write(Path(out).absolute(), document)
+    if failed := [one["check"] for one in document["checks"] if one["verdict"] == FAILED]:
+        click.echo(_("A hint: {command}", command=f"./lab hint {exercise.name} {failed[0]}"))
+    return EXITS[run.verdict]
+
+
+def check_all():
+    """Check every exercise that has changed since it passed, a line each; returns the exit code."""
+    every, codes = exercises.every(), []
+    for exercise in every:
+        if not results.is_done(exercise):
+            use(exercise.folder)
+            click.echo(_("Checking {name} …", name=exercise.name), err=True)
+            run = Run(exercise)
+            list(run.lines())
+            results.keep(run.document)
+        document = results.last(exercise)
+        click.echo(show.row(exercise.name, document, exercise.title))
+        codes.append(EXITS[document["verdict"]])
+    click.echo(show.progress(codes.count(0), len(every)))
+    return EXITS[FAILED] if EXITS[FAILED] in codes else max(codes, default=EXITS[UNDECIDED])
+
+
+@click.command(short_help="Show the next hint for a check that failed.")
+@click.argument("exercise")
+@click.argument("check", required=False)
+def hint(exercise, check):
+    """Show the next of three hints for CHECK of EXERCISE; without CHECK for the first that failed."""
+    exercise = find(exercise)
+    known = hints(exercise)
+    if not check:
+        verdicts = (results.last(exercise) or {"checks": []})["checks"]
+        failed = [one["check"] for one in verdicts if one["verdict"] == FAILED]
+        if not failed:
+            raise click.ClickException(
+                _("No check of it has failed. First: {command}", command=f"./lab check {exercise.name}")
+            )
+        check = failed[0]
+    if check not in known:
+        raise click.ClickException(
+            _("There is no check {check}. There are: {keys}", check=check, keys=", ".join(known))
+        )
+    steps = known[check]
+    number = min(results.shown(exercise, check) + 1, len(steps))
+    click.echo(_("{check}, hint {number} of {all}:", check=check, number=number, all=len(steps)))
+    click.echo(steps[number - 1])
+    results.show_one_more(exercise, check)
+
+
+@click.command("list", short_help="List the exercises, and how far you are.")
+def list_():
+    """List the exercises, with the last result of each whose file has not changed since."""
+    every = exercises.every()
+    for exercise in every:
+        click.echo(show.row(exercise.name, results.last(exercise), exercise.title))
+    click.echo(show.progress(sum(map(results.is_done, every)), len(every)))
+
+
+@click.command(short_help="Put exercise.py back as it was handed out.")
+@click.argument("exercise")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def reset(exercise, yes):
+    """Undo all changes to exercise.py of EXERCISE; what was there is kept beside it, as exercise.py.mine."""
+    exercise = find(exercise)
+    path = exercise.file.relative_to(ROOT)
+    done = subprocess.run(["git", "show", f"HEAD:{path.as_posix()}"], cwd=ROOT, capture_output=True)
+    if done.returncode:
+        raise click.ClickException(_("git does not know {path} as it was handed out.", path=path))
+    if exercise.file.exists() and exercise.file.read_bytes() == done.stdout:
+        click.echo(_("{path} is as it was handed out.", path=path))
+        return
+    mine = exercise.file.with_suffix(".py.mine")
+    question = _("Undo all your changes to {path}? (What is there now goes to {mine})", path=path, mine=mine.name)
+    if not yes and not click.confirm(question):
+        click.echo(_("Nothing was changed."))
+        return
+    if exercise.file.exists():
+        exercise.file.replace(mine)
+    exercise.file.write_bytes(done.stdout)
+    click.echo(_("{path} is as it was handed out.", path=path))
+
+
+COMMANDS = check, hint, list_, reset

@@ -1,0 +1,68 @@
+"""The check that comes before those of every exercise: whether its file can be loaded at all."""
+
+import json
+import subprocess
+import sys
+
+from classroom.check.program import LIMITED
+from classroom.check.verdict import Failed
+from classroom.local.cluster import ROOT
+from classroom.words import _
+
+PATIENCE = 10  # seconds
+
+
+def test_loads(looked, program):
+    """your file can be loaded, and has what is asked for"""
+    found, asked_tasks, asked_routes = looked
+    if found["broken"]:
+        place, line, what = split(program.own_words(found["broken"]))
+        raise Failed(_("a file that Python can load"), what, because=f"{place}, {line}")
+    for name in asked_tasks:
+        if name not in found["tasks"]:
+            raise Failed(
+                _("a task named {name!r}", name=name),
+                _("tasks here: {names}", names=", ".join(map(repr, found["tasks"])) or _("none")),
+                because=_("exercise.py has no task named {name!r}", name=name),
+                try_=_("did you spell it otherwise, or forget @shared_task(name={name!r})?", name=name),
+            )
+    for name in asked_routes:
+        if name not in found["routes"]:
+            raise Failed(
+                _("an endpoint {name}", name=name),
+                _("endpoints here: {names}", names=", ".join(found["routes"]) or _("none")),
+                because=_("exercise.py has no endpoint {name}", name=name),
+                try_=_("look at the line with @bp above the function: its method and its path"),
+            )
+
+
+def look(program, result):
+    """What is in the exercise's file, loaded in a process of its own; raises Failed where that does not end well."""
+    command = [*LIMITED, sys.executable, "-m", "classroom.check.look", str(program.exercises), str(result)]
+    env = program.cluster.env
+    try:
+        done = subprocess.run(
+            command, env=env, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE
+        )
+    except subprocess.TimeoutExpired:
+        raise Failed(
+            _("a file that is loaded within {patience} s", patience=PATIENCE),
+            _("it was still being loaded after {patience} s", patience=PATIENCE),
+            because=_("something works or waits outside of every function"),
+        ) from None
+    try:
+        return json.loads(result.read_text())
+    except (OSError, ValueError):
+        said = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        raise Failed(
+            _("a file that Python can load"),
+            _("Python ended while it loaded it, with exit code {code}", code=done.returncode),
+            because=program.own_words("".join(said)),
+        ) from None
+
+
+def split(broken):
+    """The sentence of a broken exercise, as the file, the line and what is wrong there."""
+    file, rest = broken.split(", ", 1)
+    line, what = rest.split(": ", 1)
+    return file, line, what

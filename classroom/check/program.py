@@ -1,0 +1,268 @@
+"""The student's program under check: a private cluster that runs it, and what a check can do with it."""
+
+import http.client
+import json
+import re
+import shlex
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from functools import cached_property
+
+from classroom.address import running
+from classroom.check.verdict import Failed, Undecided, cut
+from classroom.history import History
+from classroom.local import broker
+from classroom.local.cluster import LocalCluster
+from classroom.local.process import NotReady
+from classroom.recorded import RecordedCelery
+from classroom.words import _
+from ledger import TERMINAL
+
+ANSWER = 10  # seconds within which any request is answered
+END = 30  # seconds within which a task ends
+OBEY = 20  # seconds within which workers start, pause or go on
+LARGEST = 8 * 2**20  # bytes of an answer that are read
+LOG = 100_000  # characters at the end of a log in which an error is looked for
+LIMITED = [sys.executable, "-m", "classroom.check.limits"]
+HERE = "http://127.0.0.1:5000"  # where ./lab up would serve it
+NOTHING = object()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back for one request."""
+
+    status: int
+    text: str
+    seconds: float
+
+    @cached_property
+    def json(self):
+        """The body as JSON; None where it is none."""
+        try:
+            return json.loads(self.text)
+        except ValueError:
+            return None
+
+    def __str__(self):
+        return cut(f"{self.status} {self.text.strip()}")
+
+
+class Program:
+    """The program in `exercises`, a folder of one exercise, on a cluster of its own whose data are in `folder`."""
+
+    def __init__(self, folder, exercises, env=None):
+        self.folder, self.exercises = folder, exercises
+        private = {"EXERCISES": str(exercises), "LAB_DIR": str(folder), "HOME": str(folder), "LAB_FLOWER": "0"}
+        self.cluster = LocalCluster(folder / "cluster", workers=0, env=private | (env or {}), before=LIMITED)
+        self.trouble = None
+        self.starting = threading.Thread(target=self.start, daemon=True)
+        self.last, self.sent = "", {}  # the curl line of the latest request, and of what sent each task
+
+    def start(self):
+        """Start the broker and the web server."""
+        try:
+            self.cluster.start()
+        except (NotReady, OSError) as error:
+            self.trouble = error
+
+    def wait(self):
+        """Wait until the web server answers; raises Failed where it does not."""
+        self.starting.join()
+        if self.trouble and not self.broker_is_well():
+            raise Undecided(_("the private broker did not start: {trouble}", trouble=self.trouble))
+        if self.trouble:
+            raise Failed(
+                _("a web server that starts with your exercise"),
+                _("it does not"),
+                because=self.own_words(str(self.trouble)),
+            )
+
+    def stop(self):
+        """Stop everything."""
+        self.starting.join(ANSWER)
+        self.cluster.stop()
+
+    def broker_is_well(self):
+        """Whether the private broker answers."""
+        return bool(self.cluster.broker_url) and broker.answers(self.cluster.broker_url)
+
+    # Requests
+
+    def get(self, path):
+        """The answer to a GET."""
+        return self.ask("GET", path)
+
+    def post(self, path, body):
+        """The answer to a POST of this body, as JSON."""
+        return self.ask("POST", path, body)
+
+    def ask(self, method, path, body=NOTHING, within=ANSWER):
+        """The answer to one request; raises Failed where none comes, Undecided where the broker is to blame."""
+        self.last = curl(method, path, body)
+        for _again in range(3):
+            answer = self.ask_once(method, path, body, within)
+            if answer.status != 503:
+                return answer
+            time.sleep(0.5)  # the broker is slow for a moment
+        if not self.broker_is_well():
+            raise Undecided(_("the private broker stopped answering"))
+        return answer
+
+    def ask_once(self, method, path, body, within):
+        """The answer to one request, whatever it says."""
+        text = None if body is NOTHING else json.dumps(body)
+        headers = {} if body is NOTHING else {"Content-Type": "application/json"}
+        connection = http.client.HTTPConnection(self.cluster.host, self.cluster.port, timeout=within)
+        before = time.monotonic()
+        try:
+            connection.request(method, path, text, headers)
+            answer = connection.getresponse()
+            said = answer.read(LARGEST).decode(errors="replace")
+        except TimeoutError:
+            raise Failed(
+                _("an answer to {method} {path} within {within} s", method=method, path=path, within=within),
+                _("none after {within} s", within=within),
+                because=_("whoever answers is waiting or working itself; a worker should do that"),
+            ) from None
+        except (OSError, http.client.HTTPException) as error:
+            raise Failed(
+                _("an answer to {method} {path}", method=method, path=path),
+                _("the connection was closed without one"),
+                because=self.own_words(self.last_error(self.cluster.web) or repr(error)),
+            ) from None
+        finally:
+            connection.close()
+        return Answer(answer.status, said, time.monotonic() - before)
+
+    def accepted(self, path, body):
+        """Send a job, and return the id of its task; raises Failed unless it is answered as one that was accepted."""
+        answer = self.post(path, body)
+        wanted = _("202 with {form}", form='{"task_id": "…"}')
+        if answer.status >= 500:
+            raise Failed(wanted, answer, because=self.own_words(self.last_error(self.cluster.web)))
+        if answer.status != 202:
+            raise Failed(wanted, answer, because=_("the status code is {status}, not 202", status=answer.status))
+        if not isinstance(answer.json, dict) or not isinstance(answer.json.get("task_id"), str):
+            raise Failed(wanted, answer, because=_("the answer has no task_id that is text"))
+        self.sent[answer.json["task_id"]] = self.last
+        return answer.json["task_id"]
+
+    def refused(self, path, body, status=422):
+        """Send a job that is to be refused; raises Failed unless it is, with this status code."""
+        answer = self.post(path, body)
+        if answer.status == status:
+            return
+        why = ""
+        if answer.status >= 500:
+            why = self.own_words(self.last_error(self.cluster.web))
+        elif answer.status < 400:
+            why = _("it was accepted")
+        raise Failed(_("{status} for the body {body}", status=status, body=json.dumps(body)), answer, because=why)
+
+    # Tasks
+
+    def status(self, task_id):
+        """The status of a task, as GET /status/ID gives it; raises Failed where there is no such task."""
+        answer = self.get(f"/status/{task_id}")
+        if answer.status != 200 or not isinstance(answer.json, dict):
+            raise Failed(
+                _("the status of a task, at /status/{id}", id=task_id),
+                answer,
+                because=_("the task_id in the answer is not that of a task which was sent to the queue"),
+            )
+        return answer.json
+
+    def ended(self, task_id, within=END):
+        """The status of a task once it has ended; raises Failed where it does not within so many seconds."""
+        deadline = time.monotonic() + within
+        while (seen := self.status(task_id))["state"] not in TERMINAL:
+            if time.monotonic() > deadline:
+                raise Failed(
+                    _("the task to end within {within} s", within=within),
+                    _("{state} after {within} s", state=seen["state"], within=within),
+                    because=seen["status"],
+                    repeat=self.sent.get(task_id),
+                )
+            time.sleep(0.1)
+        self.last = self.sent.get(task_id, "")
+        return seen
+
+    def result(self, task_id, within=END):
+        """What a task returned; raises Failed where it did not succeed."""
+        seen = self.ended(task_id, within)
+        if seen["state"] != "SUCCESS":
+            why = (seen["error"] or {}).get("message", "")
+            where = self.last_error(*self.cluster.workers)
+            raise Failed("SUCCESS", f"{seen['state']}: {seen['status']}", because=self.own_words(where or why))
+        return seen["result"]
+
+    def send(self, task, *arguments):
+        """Send a task straight to the queue, past the web server; returns its id."""
+        if not hasattr(self, "celery"):
+            cluster = self.cluster
+            self.celery = RecordedCelery("checks", broker=cluster.broker_url, results=cluster.results)
+            self.celery.conf.broker_transport_options = {"socket_timeout": ANSWER}
+        return self.celery.send_task(task, arguments).id
+
+    def attempts(self):
+        """Every attempt so far: which worker ran what, and when."""
+        history = History(self.cluster.ledger)
+        history.read()
+        return [*history.ended, *history.running.values()]
+
+    def attempt(self, task_id):
+        """The latest attempt of a task that has ended."""
+        return max((one for one in self.attempts() if one.task_id == task_id), key=lambda one: one.attempt)
+
+    # Workers
+
+    def let(self, count):
+        """Let exactly so many workers take tasks: start those that are missing, and pause the others."""
+        cluster = self.cluster
+        for worker in cluster.workers:
+            if not worker.alive:
+                worker.restart()
+        while len(cluster.workers) < count:
+            cluster.workers.append(cluster.make_worker(f"worker{len(cluster.workers) + 1}").start())
+        wanted = {worker.name: place >= count for place, worker in enumerate(cluster.workers)}
+        deadline = time.monotonic() + OBEY
+        told = set()
+        while True:
+            known = {one["name"].partition("@")[0]: one for one in cluster.ledger.workers()}
+            for name in known.keys() & wanted.keys() - told:
+                cluster.ledger.step("told", known[name]["name"], "pause" if wanted[name] else "run")
+                told.add(name)
+            if all(name in known and known[name]["paused"] == wanted[name] for name in wanted):
+                return
+            if time.monotonic() > deadline:
+                raise Undecided(_("the workers were not ready within {seconds} s", seconds=OBEY))
+            time.sleep(0.05)
+
+    # Words
+
+    def own_words(self, text):
+        """The text without the folder of the copy, which is not the student's."""
+        return re.sub(rf"{re.escape(str(self.exercises))}/[^/]+/", "", text)
+
+    def last_error(self, *processes):
+        """The latest error in the logs of these processes that arose in the exercise, and where; "" without one."""
+        found, place = "", None
+        for process in processes:
+            for line in process.log.read_text(errors="replace")[-LOG:].splitlines():
+                if frame := re.match(rf' +File "{re.escape(str(self.exercises))}/.*?([^/"]+)", line (\d+)', line):
+                    place = frame
+                elif place and line.strip() and not line.startswith(" "):  # the last line of a traceback
+                    file, number = place.groups()
+                    found, place = _("{error} ({file}, line {line})", error=line, file=file, line=number), None
+        return found
+
+
+def curl(method, path, body=NOTHING):
+    """The line that sends this request to the student's own cluster."""
+    line = f"curl -X {method} {running().get('url') or HERE}{path}"
+    if body is NOTHING:
+        return line
+    return f"{line} -H 'Content-Type: application/json' -d {shlex.quote(json.dumps(body))}"

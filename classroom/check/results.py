@@ -1,0 +1,53 @@
+"""The last result of each exercise, and which hints were shown: kept in .lab/checks/."""
+
+import json
+from contextlib import suppress
+
+from classroom.address import LAB
+from classroom.check.run import fingerprint
+from classroom.check.verdict import PASSED
+
+FOLDER = LAB / "checks"
+
+
+def keep(document):
+    """Keep the result of a check of the student's own file."""
+    write(FOLDER / f"{document['exercise']}.json", document)
+
+
+def write(file, document):
+    """Write a document as a whole, so that no half of one is ever read."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = file.with_name(file.name + ".new")
+    draft.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    draft.replace(file)
+
+
+def last(exercise):
+    """The last result of an exercise; None where there is none, or the file has changed since."""
+    document = read(FOLDER / f"{exercise.name}.json")
+    return document if document and document["file_sha256"] == fingerprint(exercise.file) else None
+
+
+def is_done(exercise):
+    """Whether the file as it is now has passed all its checks."""
+    document = last(exercise)
+    return bool(document) and document["verdict"] == PASSED
+
+
+def read(file):
+    """A document; None where there is none that can be read."""
+    with suppress(OSError, ValueError):
+        return json.loads(file.read_text(encoding="utf-8"))
+    return None
+
+
+def shown(exercise, key):
+    """How many hints for this check have been shown."""
+    return (read(FOLDER / "hints.json") or {}).get(f"{exercise.name}/{key}", 0)
+
+
+def show_one_more(exercise, key):
+    """Count one more hint that was shown."""
+    counts = read(FOLDER / "hints.json") or {}
+    write(FOLDER / "hints.json", counts | {f"{exercise.name}/{key}": shown(exercise, key) + 1})

@@ -1,0 +1,214 @@
+"""Makes the checks of an exercise on a copy of the student's file, in other processes, under limits."""
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from classroom import code
+from classroom.check.exercise import LOOSE
+from classroom.check.verdict import FAILED, PASSED, UNDECIDED, stumbled
+from classroom.local.cluster import ROOT
+from classroom.words import _, language, use
+
+LIMIT = 120  # seconds for all checks of an exercise
+LOOK = 0.3  # seconds between two looks at what the processes use
+PROCESSES = 60
+MEMORY = 3 * 2**30  # bytes of all processes together
+DISK = 300 * 2**20  # bytes of all files together
+MARK = "LAB_CHECK"  # in the environment of every process of one run
+EXITS = {PASSED: 0, FAILED: 1, UNDECIDED: 2}
+WHERE = [str(Path(__file__).with_name("loads.py"))]
+
+
+class Run:
+    """The checks of one exercise on one file; `lines` are verdicts as they come, `document` all of them at the end."""
+
+    def __init__(self, exercise, file=None, limit=LIMIT):
+        self.exercise, self.file, self.limit = exercise, Path(file or exercise.file), limit
+        self.mark = secrets.token_hex(8)
+        self.titles, self.verdicts, self.current, self.excess = {}, [], None, None
+        self.ended = threading.Event()
+
+    def lines(self, stop_at_first=False):
+        """Make the checks; yields each verdict, a dict, as soon as it is known."""
+        use(self.exercise.folder)
+        self.began, self.began_at = time.monotonic(), datetime.now(UTC)
+        with tempfile.TemporaryDirectory(prefix="lab-check-", ignore_cleanup_errors=True) as folder:
+            self.folder = Path(folder)
+            copy = self.copy()
+            reading, writing = os.pipe()
+            process = self.start(copy, writing)
+            os.close(writing)
+            watch = threading.Thread(target=self.watch, args=(process,), daemon=True)
+            watch.start()
+            try:
+                with os.fdopen(reading, encoding="utf-8") as news:
+                    for line in news:
+                        yield from self.heard(json.loads(line))
+                        if stop_at_first and self.verdicts and self.verdicts[-1]["verdict"] == FAILED:
+                            return
+                yield from self.rest(process)
+            finally:
+                self.ended.set()
+                self.sweep(process)
+                watch.join(5)
+
+    def copy(self):
+        """The exercise with the file to check in it, and nothing of the teacher's; returns the folder around it."""
+        around = self.folder / "exercises"
+        shutil.copytree(self.exercise.folder, around / self.exercise.name, ignore=shutil.ignore_patterns(*LOOSE))
+        shutil.copyfile(self.file, around / self.exercise.name / "exercise.py")
+        return around
+
+    def start(self, copy, writing):
+        """Start pytest, in a session of its own."""
+        data = self.folder / "data"
+        data.mkdir()
+        command = [sys.executable, "-m", "pytest", "-p", "classroom.check.plugin", "-c", os.devnull, "-q"]
+        command += ["--rootdir", str(ROOT), "--noconftest", "-p", "no:cacheprovider", "--import-mode", "importlib"]
+        command += ["--exercises", str(copy), "--data", str(data), "--words", str(self.exercise.folder)]
+        command += ["--verdicts", str(writing), *WHERE, *map(str, self.exercise.checks)]
+        own = {MARK: self.mark, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        own |= {"LAB_LANG": language(), "PYTHONPATH": str(ROOT)}
+        with open(self.folder / "checker.log", "wb") as log:
+            return psutil.Popen(
+                command,
+                cwd=ROOT,
+                env=os.environ | own,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[writing],
+                start_new_session=True,
+            )
+
+    def heard(self, news):
+        """Take in what pytest wrote; yields a verdict where it is one."""
+        self.titles |= news.get("checks", {})
+        self.current = news.get("begins", self.current)
+        if "check" in news:
+            self.current = None
+            self.verdicts.append(news)
+            yield news
+
+    def rest(self, process):
+        """The checks of which there is no verdict, as pytest ended before."""
+        with suppress(psutil.TimeoutExpired):
+            process.wait(10)
+        self.titles = self.titles or {"loads": _("the checks of this exercise can be made")}
+        done = {verdict["check"] for verdict in self.verdicts}
+        left = [key for key in self.titles if key not in done]
+        for key in left:
+            if self.excess and key == self.current:
+                expected, actual = self.excess
+                yield self.add(key, FAILED, expected=expected, actual=actual)
+            elif not self.excess and key == left[0]:
+                log = (self.folder / "checker.log").read_text(errors="replace").strip()
+                yield self.add(key, UNDECIDED, because=stumbled(log[-1500:]))
+            else:
+                yield self.add(key, UNDECIDED, because=_("the checks ended before it could be made"))
+
+    def add(self, key, verdict, **why):
+        """Add a verdict that does not come from pytest."""
+        self.verdicts.append({"check": key, "title": self.titles[key], "verdict": verdict, "seconds": 0.0} | why)
+        return self.verdicts[-1]
+
+    def watch(self, process):
+        """End everything when it takes too long, or more than it should of this machine."""
+        while not self.ended.wait(LOOK):
+            self.excess = self.too_much()
+            if self.excess:
+                self.sweep(process)
+                return
+
+    def too_much(self):
+        """What there should be at most, and what there is; None while all is well."""
+        if time.monotonic() - self.began > self.limit:
+            wanted = _("all checks to end within {limit} s", limit=self.limit)
+            return wanted, _("they did not; this one was being made")
+        family = self.family()
+        if len(family) > PROCESSES:
+            return _("at most {most} processes", most=PROCESSES), _("{count} processes", count=len(family))
+        memory = 0
+        for one in family:
+            with suppress(psutil.Error):
+                memory += one.memory_info().rss
+        if memory > MEMORY:
+            return megabytes(MEMORY, _("at most {size} MB of memory")), megabytes(memory, _("{size} MB"))
+        disk = sum(size(path) for path in self.folder.rglob("*"))
+        if disk > DISK:
+            return megabytes(DISK, _("at most {size} MB on disk")), megabytes(disk, _("{size} MB"))
+        return None
+
+    def family(self):
+        """All processes of this run: they carry its mark, also those whose parents are gone."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error, OSError):
+                if process.environ().get(MARK) == self.mark:
+                    found.append(process)
+        return found
+
+    def sweep(self, process):
+        """End all processes of this run, until none is left."""
+        deadline = time.monotonic() + 10
+        with suppress(psutil.Error):
+            process.kill()
+        while (family := self.family()) and time.monotonic() < deadline:
+            for each in (signal.SIGSTOP, signal.SIGKILL):  # who is stopped starts no other
+                for one in family:
+                    with suppress(psutil.Error):
+                        one.send_signal(each)
+            psutil.wait_procs(family, timeout=1)
+        with suppress(psutil.TimeoutExpired):
+            process.wait(5)
+
+    @property
+    def verdict(self):
+        """What all verdicts together say: failed where one has failed, passed where all have passed."""
+        ends = {verdict["verdict"] for verdict in self.verdicts}
+        return FAILED if FAILED in ends else PASSED if ends == {PASSED} else UNDECIDED
+
+    @property
+    def document(self):
+        """The result, as it is kept and given to other programs: docs/check-result.schema.json."""
+        return {
+            "exercise": self.exercise.name,
+            "verdict": self.verdict,
+            "file_sha256": fingerprint(self.file),
+            "checked_at": self.began_at.isoformat(timespec="seconds"),
+            "seconds": round(time.monotonic() - self.began, 1),
+            "language": language(),
+            "versions": code.versions(),
+            "checks": self.verdicts,
+        }
+
+
+def fingerprint(file):
+    """The SHA-256 of a file."""
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+
+
+def size(path):
+    """How many bytes a file has; 0 where it is gone."""
+    with suppress(OSError):
+        return path.lstat().st_size
+    return 0
+
+
+def megabytes(number, words):
+    """The words with so many bytes in them."""
+    return words.format(size=number // 2**20)

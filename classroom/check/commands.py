@@ -13,6 +13,7 @@ from classroom.check.hints import hints
 from classroom.check.run import EXITS, Run
 from classroom.check.verdict import FAILED, UNDECIDED
 from classroom.local.cluster import ROOT
+from classroom.local.stop import Stop, heed_signals
 from classroom.words import _, use
 
 
@@ -36,13 +37,23 @@ def check(exercise, file, out, course):
 
     The exit code is 0 when all checks passed, 1 when one failed, 2 when it could not be decided.
     """
+    heed_signals()
+    try:
+        sys.exit(checked(exercise, file, out, course))
+    except Stop:
+        click.echo(_("\nInterrupted: nothing of it is left running."), err=True)
+        sys.exit(130)
+
+
+def checked(exercise, file, out, course):
+    """Do what was asked for; returns the exit code."""
     if course:
         from classroom.check.course import prove
 
-        sys.exit(prove([find(exercise)] if exercise else exercises.every()))
+        return prove([find(exercise)] if exercise else exercises.every())
     if not exercise and (file or out):
         raise click.UsageError(_("--file and --json need the name of an exercise."))
-    sys.exit(check_one(find(exercise), file, out) if exercise else check_all())
+    return check_one(find(exercise), file, out) if exercise else check_all()
 
 
 def check_one(exercise, file=None, out=None):

@@ -1,4 +1,4 @@
-"""Runs a program under limits: python -m classroom.check.limits PROGRAM ARGUMENT …"""
+"""Runs a program under limits, in a folder where it may write: python -m classroom.check.limits FOLDER PROGRAM …"""
 
 import os
 import resource
@@ -36,4 +36,5 @@ if __name__ == "__main__":
     hold("RLIMIT_CORE", 0)
     hold("RLIMIT_NPROC", threads() + MORE_THREADS)
     os.environ["MALLOC_ARENA_MAX"] = "2"  # else each thread of the web server asks for addresses of its own
-    os.execvp(sys.argv[1], sys.argv[1:])
+    os.chdir(sys.argv[1])
+    os.execvp(sys.argv[2], sys.argv[2:])

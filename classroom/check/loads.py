@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 
-from classroom.check.program import LIMITED
 from classroom.check.verdict import Failed
 from classroom.local.cluster import ROOT
 from classroom.words import _
@@ -38,12 +37,19 @@ def test_loads(looked, program):
 
 def look(program, result):
     """What is in the exercise's file, loaded in a process of its own; raises Failed where that does not end well."""
-    command = [*LIMITED, sys.executable, "-m", "classroom.check.look", str(program.exercises), str(result)]
-    env = program.cluster.env
+    command = [*program.limited, sys.executable, "-m", "classroom.check.look", str(program.exercises), str(result)]
+    said = result.with_suffix(".log")
     try:
-        done = subprocess.run(
-            command, env=env, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE
-        )
+        with open(said, "wb") as log:
+            done = subprocess.run(
+                command,
+                env=program.cluster.env,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                timeout=PATIENCE,
+            )
     except subprocess.TimeoutExpired:
         raise Failed(
             _("a file that is loaded within {patience} s", patience=PATIENCE),
@@ -53,11 +59,11 @@ def look(program, result):
     try:
         return json.loads(result.read_text())
     except (OSError, ValueError):
-        said = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        last = said.read_text(errors="replace").strip().splitlines()[-1:]
         raise Failed(
             _("a file that Python can load"),
             _("Python ended while it loaded it, with exit code {code}", code=done.returncode),
-            because=program.own_words("".join(said)),
+            because=program.own_words("".join(last)),
         ) from None
 
 

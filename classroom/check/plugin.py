@@ -2,13 +2,16 @@
 
 import json
 import os
+import threading
 import time
 import traceback
 from pathlib import Path
 
+import psutil
 import pytest
 
 from classroom.check import loads
+from classroom.check.family import MARK, adopt_orphans, end, family
 from classroom.check.program import Program
 from classroom.check.verdict import FAILED, PASSED, UNDECIDED, Failed, Undecided, stumbled
 from classroom.words import _, use
@@ -31,6 +34,17 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "workers(count): how many workers take tasks meanwhile; without it 2")
     use(config.option.words)
     config.pluginmanager.register(Teller(config.option.verdicts), "teller")
+    adopt_orphans()
+    threading.Thread(target=end_with_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def end_with_parent(parent):
+    """End every process of this run, this one too, when the command that started it was killed."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    for one in family(psutil.Process(), os.environ[MARK]):
+        end([one])
+    os._exit(1)
 
 
 def key(item):
@@ -87,12 +101,12 @@ class Teller:
             return PASSED, {}
         if isinstance(error, Undecided):
             return UNDECIDED, {"because": str(error)}
+        if check != LOADS and not self.program.broker_is_well():
+            return UNDECIDED, {"because": _("the private broker stopped answering")}
         if not isinstance(error, Failed):
             frame = traceback.extract_tb(error.__traceback__)[-1]
             place = f"{type(error).__name__}: {error} ({Path(frame.filename).name}, {frame.lineno})"
             return UNDECIDED, {"because": stumbled(place)}
-        if check != LOADS and not self.program.broker_is_well():
-            return UNDECIDED, {"because": _("the private broker stopped answering")}
         why = {"expected": error.expected, "actual": str(error.actual), "because": error.because}
         why |= {"try": error.try_, "repeat": error.repeat or self.program.last}
         return FAILED, {name: words for name, words in why.items() if words}

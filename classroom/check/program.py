@@ -14,7 +14,7 @@ from classroom.address import running
 from classroom.check.verdict import Failed, Undecided, cut
 from classroom.history import History
 from classroom.local import broker
-from classroom.local.cluster import LocalCluster
+from classroom.local.cluster import ROOT, LocalCluster
 from classroom.local.process import NotReady
 from classroom.recorded import RecordedCelery
 from classroom.words import _
@@ -25,7 +25,6 @@ END = 30  # seconds within which a task ends
 OBEY = 20  # seconds within which workers start, pause or go on
 LARGEST = 8 * 2**20  # bytes of an answer that are read
 LOG = 100_000  # characters at the end of a log in which an error is looked for
-LIMITED = [sys.executable, "-m", "classroom.check.limits"]
 HERE = "http://127.0.0.1:5000"  # where ./lab up would serve it
 NOTHING = object()
 
@@ -56,7 +55,9 @@ class Program:
     def __init__(self, folder, exercises, env=None):
         self.folder, self.exercises = folder, exercises
         private = {"EXERCISES": str(exercises), "LAB_DIR": str(folder), "HOME": str(folder), "LAB_FLOWER": "0"}
-        self.cluster = LocalCluster(folder / "cluster", workers=0, env=private | (env or {}), before=LIMITED)
+        private["PYTHONPATH"] = str(ROOT)
+        self.limited = [sys.executable, "-m", "classroom.check.limits", str(folder)]
+        self.cluster = LocalCluster(folder / "cluster", workers=0, env=private | (env or {}), before=self.limited)
         self.trouble = None
         self.starting = threading.Thread(target=self.start, daemon=True)
         self.last, self.sent = "", {}  # the curl line of the latest request, and of what sent each task

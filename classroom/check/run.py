@@ -5,7 +5,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ import psutil
 
 from classroom import code
 from classroom.check.exercise import LOOSE
+from classroom.check.family import MARK, end_family, family
 from classroom.check.verdict import FAILED, PASSED, UNDECIDED, stumbled
 from classroom.local.cluster import ROOT
 from classroom.words import _, language, use
@@ -28,7 +28,6 @@ LOOK = 0.3  # seconds between two looks at what the processes use
 PROCESSES = 60
 MEMORY = 3 * 2**30  # bytes of all processes together
 DISK = 300 * 2**20  # bytes of all files together
-MARK = "LAB_CHECK"  # in the environment of every process of one run
 EXITS = {PASSED: 0, FAILED: 1, UNDECIDED: 2}
 WHERE = [str(Path(__file__).with_name("loads.py"))]
 
@@ -50,9 +49,9 @@ class Run:
             self.folder = Path(folder)
             copy = self.copy()
             reading, writing = os.pipe()
-            process = self.start(copy, writing)
+            self.process = self.start(copy, writing)
             os.close(writing)
-            watch = threading.Thread(target=self.watch, args=(process,), daemon=True)
+            watch = threading.Thread(target=self.watch, daemon=True)
             watch.start()
             try:
                 with os.fdopen(reading, encoding="utf-8") as news:
@@ -60,10 +59,10 @@ class Run:
                         yield from self.heard(json.loads(line))
                         if stop_at_first and self.verdicts and self.verdicts[-1]["verdict"] == FAILED:
                             return
-                yield from self.rest(process)
+                yield from self.rest()
             finally:
                 self.ended.set()
-                self.sweep(process)
+                self.sweep()
                 watch.join(5)
 
     def copy(self):
@@ -104,10 +103,10 @@ class Run:
             self.verdicts.append(news)
             yield news
 
-    def rest(self, process):
+    def rest(self):
         """The checks of which there is no verdict, as pytest ended before."""
         with suppress(psutil.TimeoutExpired):
-            process.wait(10)
+            self.process.wait(10)
         self.titles = self.titles or {"loads": _("the checks of this exercise can be made")}
         done = {verdict["check"] for verdict in self.verdicts}
         left = [key for key in self.titles if key not in done]
@@ -126,12 +125,12 @@ class Run:
         self.verdicts.append({"check": key, "title": self.titles[key], "verdict": verdict, "seconds": 0.0} | why)
         return self.verdicts[-1]
 
-    def watch(self, process):
+    def watch(self):
         """End everything when it takes too long, or more than it should of this machine."""
         while not self.ended.wait(LOOK):
             self.excess = self.too_much()
             if self.excess:
-                self.sweep(process)
+                self.sweep()
                 return
 
     def too_much(self):
@@ -154,27 +153,14 @@ class Run:
         return None
 
     def family(self):
-        """All processes of this run: they carry its mark, also those whose parents are gone."""
-        found = []
-        for process in psutil.process_iter():
-            with suppress(psutil.Error, OSError):
-                if process.environ().get(MARK) == self.mark:
-                    found.append(process)
-        return found
+        """All processes of this run, but pytest's own."""
+        return family(self.process, self.mark)
 
-    def sweep(self, process):
-        """End all processes of this run, until none is left."""
-        deadline = time.monotonic() + 10
-        with suppress(psutil.Error):
-            process.kill()
-        while (family := self.family()) and time.monotonic() < deadline:
-            for each in (signal.SIGSTOP, signal.SIGKILL):  # who is stopped starts no other
-                for one in family:
-                    with suppress(psutil.Error):
-                        one.send_signal(each)
-            psutil.wait_procs(family, timeout=1)
+    def sweep(self):
+        """End all processes of this run."""
+        end_family(self.process, self.mark)
         with suppress(psutil.TimeoutExpired):
-            process.wait(5)
+            self.process.wait(5)
 
     @property
     def verdict(self):

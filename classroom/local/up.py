@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import json
 import os
-import signal
 import socket
 import sys
 import time
@@ -22,19 +21,15 @@ from classroom.local.follow import Follower
 from classroom.local.private import write
 from classroom.local.process import NotReady, stop_all
 from classroom.local.reload import Reloader
+from classroom.local.stop import Stop, heed_signals, ignore_signals
 from classroom.local.supervise import Supervisor
 
 TRY = "curl -X POST {url}/longtask -H 'Content-Type: application/json' -d '{{\"x\": 10}}'"
 
 
-class Stop(BaseException):
-    """Somebody asked the cluster to stop: Ctrl-C, TERM, or a closed terminal."""
-
-
 def up(workers, concurrency, host, port, quiet, for_class=False, address=None, new_code=False, flower=False):
     """Run the cluster until it is asked to stop; returns the exit code."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, ask_to_stop)
+    heed_signals()
     LAB.mkdir(mode=0o700, parents=True, exist_ok=True)
     LAB.chmod(0o700)
     lock = take_lock()
@@ -64,18 +59,6 @@ def up(workers, concurrency, host, port, quiet, for_class=False, address=None, n
         with contextlib.suppress(FileNotFoundError):
             (LAB / "cluster.json").unlink()
         lock.close()
-
-
-def ask_to_stop(*_):
-    """A signal came: stop, and heed no further one."""
-    ignore_signals()
-    raise Stop
-
-
-def ignore_signals():
-    """From here on nothing interrupts the stop, which takes seconds."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
 
 
 def take_lock():

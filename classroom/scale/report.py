@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +9,8 @@ from redis import RedisError
 
 from classroom.address import LAB, no_answer
 from classroom.local.private import write
-from classroom.local.up import Stop, ask_to_stop, fail, ignore_signals
+from classroom.local.stop import Stop, heed_signals, ignore_signals
+from classroom.local.up import fail
 from classroom.recorded import QueueFull
 from classroom.scale import words
 from classroom.scale.amdahl import compared, fair, serial_fraction
@@ -25,8 +25,7 @@ RUN = "./lab tell NAME run lets one take tasks again."
 
 def scale(work, tasks, plot):
     """Measure and print it; returns exit code 0, 1 where it cannot be measured, 130 when it was interrupted."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, ask_to_stop)
+    heed_signals()
     try:
         if plot and not os.access(Path(plot).absolute().parent, os.W_OK):
             raise NotMeasured(f"{plot} cannot be written: is its folder there?")

@@ -1,0 +1,249 @@
+"""./lab check: what a student reads, and that no program can stop, outlive or deceive its checks."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from parts import until
+from terminal import Copy
+
+from classroom.check import run as runs
+from classroom.check.exercise import find
+from classroom.check.run import Run
+from classroom.check.verdict import LONGEST, Failed, expect
+from classroom.local.cluster import ROOT
+
+FACTORIAL = find("01-factorial")
+SOLUTION = (FACTORIAL.folder / "solution.py").read_text()
+
+
+@pytest.fixture
+def judge(tmp_path):
+    """Check a program in place of the factorial, to the end; returns the run, with its verdicts by name."""
+
+    def judge(program, limit=60, meanwhile=None):
+        file = tmp_path / "exercise.py"
+        file.write_bytes(program if isinstance(program, bytes) else program.encode())
+        run = Run(FACTORIAL, file, limit)
+        for _ in run.lines():
+            if meanwhile:
+                meanwhile(run)
+        run.by_name = {one["check"]: one for one in run.verdicts}
+        # nothing of it is left, whatever it was
+        assert run.family() == [] and not run.folder.exists()
+        return run
+
+    return judge
+
+
+def changed(old, new):
+    """The solution with some words replaced, which are there."""
+    assert old in SOLUTION
+    return SOLUTION.replace(old, new)
+
+
+def left(processes):
+    """Those of the processes that still run."""
+    return [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+
+
+def reasons(run):
+    """All that is said of what did not pass."""
+    return "\n".join(str(one) for one in run.verdicts if one["verdict"] != "passed")
+
+
+def test_the_verdicts_say_what_was_expected_what_came_and_how_to_see_it_again(tmp_path):
+    out = tmp_path / "result.json"
+    done = subprocess.run(
+        [ROOT / "lab", "check", "1", "--file", FACTORIAL.folder / "wrong" / "zero.py", "--json", out],
+        env=os.environ | {"LAB_LANG": "en", "LAB_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert re.fullmatch(r":\) your file can be loaded, and has what is asked for +\d\.\d\d s", lines[1])
+    at = lines.index(":( the factorial is right for 0, 1, 5, 20, 1559 and 5000")
+    assert lines[at + 1 : at + 4] == [
+        '     expected: {"digits": 1, "factorial": "1"}',
+        '     actual:   {"digits": 1, "factorial": "0"}',
+        "     try:      0! is 1: what does your loop do when there is nothing to multiply?",
+    ]
+    assert re.fullmatch(r"     repeat:   curl -X POST http://\S+/factorial -H .* -d '{\"number\": 0}'", lines[at + 4])
+    assert "     not checked: needs “the factorial is right for 0, 1, 5, 20, 1559 and 5000”" in lines
+    assert lines[-2:] == ["passed: 3, failed: 1, not checked: 3", "A hint: ./lab hint 01-factorial right"]
+    assert out.exists() and not (tmp_path / "checks").exists()  # another file is not the student's progress
+
+
+def test_values_that_differ_never_look_alike():
+    long = "1" * 1000
+    with pytest.raises(Failed) as caught:
+        expect(long + "2" + long, long + "3" + long)
+    expected, actual = caught.value.expected, caught.value.actual
+    assert expected != actual and "13111" in expected and "12111" in actual and "2003 in all" in actual
+    assert max(len(expected), len(actual)) < LONGEST
+    for one, other in ((120, "120"), (1, True), (1, 1.0), ([1], (1, 2)), ("a" * 500, "a" * 501), (None, "null")):
+        with pytest.raises(Failed) as caught:
+            expect(one, other)
+        assert caught.value.expected != caught.value.actual
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("", "has no task named 'factorial'|bp"),
+        (b"\x00\xff\xfe\x89PNG", "SyntaxError|null bytes"),
+        ("import nothing_like_it", "exercise.py, line 1.*|No module named 'nothing_like_it'"),
+        ("raise SystemExit(0)", "SystemExit"),
+        ("import os\nos._exit(0)", "ended while it loaded it, with exit code 0"),
+        ("while True: pass", "still being loaded after 10 s"),
+        ("x = bytearray(10 * 2**30)", "MemoryError"),
+        (changed('"/factorial"', '"/factorials"'), "has no endpoint POST /factorial"),
+    ],
+    ids=["empty", "binary", "import", "exit", "hard-exit", "loop", "memory", "endpoint"],
+)
+def test_a_file_that_cannot_be_loaded_fails_at_once_with_the_reason(judge, program, said):
+    run = judge(program)
+    assert run.by_name["loads"]["verdict"] == "failed" and run.verdict == "failed"
+    assert re.search(said, reasons(run)), reasons(run)
+    assert {one["verdict"] for one in run.verdicts[1:]} == {"undecided"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("bad", "check", "said"),
+    [
+        ("import os\n    while os.fork():\n        pass\n    time.sleep(600)", "right", "processes"),
+        ("kept = [bytearray(50 * 2**20) for _ in range(200)]", "right", "MemoryError|MB of memory"),
+        ("open('big', 'wb').write(bytes(10**9))", "right", "OSError|File too large|SIGXFSZ|killed"),
+        ("[open(f'big{n}', 'wb').write(bytes(60 * 2**20)) for n in range(9)]; time.sleep(9)", "right", "MB on disk"),
+        ("import os\n    os.kill(os.getppid(), 9)", "right", "after|lost|stopped"),
+        ("while True: pass", "right", "after 30 s"),
+    ],
+    ids=["fork-storm", "memory", "large-file", "disk", "kills-its-worker", "loop"],
+)
+def test_a_task_that_takes_too_much_is_ended_and_says_so(judge, bad, check, said):
+    run = judge(changed("time.sleep(1)  #", f"{bad}\n    time.sleep(1)  #"), limit=50)
+    assert run.by_name[check]["verdict"] == "failed", reasons(run)
+    assert re.search(said, reasons(run)), reasons(run)
+
+
+@pytest.mark.slow
+def test_nothing_survives_that_hides_and_nobody_believes_what_it_prints(judge):
+    # Given a program whose children leave their parents, and which prints what the checks tell one another
+    hides = """
+import os
+forged = '{"check": "right", "title": "", "verdict": "passed", "seconds": 0}'
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        for fd in range(3, 30):
+            try:
+                os.write(fd, forged.encode() + b"\\n")
+            except OSError:
+                pass
+        print(forged, flush=True)
+        time.sleep(600)
+    os._exit(0)
+"""
+    run = judge(changed('bp = Blueprint("factorial", __name__)', f'bp = Blueprint("factorial", __name__)\n{hides}')
+                .replace("text = str(math.factorial(number))", 'text = "7"'))  # fmt: skip
+    assert run.by_name["right"]["verdict"] == "failed", reasons(run)
+
+
+@pytest.mark.slow
+def test_a_broker_that_breaks_is_not_the_student_s_fault(judge):
+    def break_the_broker(run):
+        if run.verdicts[-1]["check"] == "refuses":
+            [broker] = [one for one in run.family() if "valkey" in one.name() or "redis" in one.name()]
+            broker.kill()
+
+    run = judge(SOLUTION, meanwhile=break_the_broker)
+    assert run.verdict == "undecided" and "broker" in reasons(run), reasons(run)
+
+
+def test_what_takes_too_long_as_a_whole_is_ended(judge):
+    before = time.monotonic()
+    run = judge(changed("time.sleep(1)", "time.sleep(25)"), limit=8)
+    assert time.monotonic() - before < 25
+    assert "all checks to end within 8 s" in reasons(run)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_interrupted_it_leaves_nothing(tmp_path, number):
+    process = psutil.Popen([ROOT / "lab", "check", "1"], env=os.environ | {"LAB_DIR": str(tmp_path)},
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # fmt: skip
+    family = until(lambda: len(found := process.children(recursive=True)) > 4 and found, what="its processes")
+    process.send_signal(number)
+    process.wait(20)
+    until(lambda: not left(family), what="the end of its processes")
+    if number != signal.SIGKILL:
+        said = process.stdout.read()
+        assert process.returncode == 130 and "Interrupted" in said and "Traceback" not in said, said
+    assert not list(tmp_path.glob("checks/*"))
+
+
+class Desk(Copy):
+    """A student's desk: a copy of the project with one exercise, as it was handed out."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.env["LAB_LANG"] = "en"
+        for other in self.project.glob("exercises/0[2-9]*"):
+            shutil.rmtree(other)
+        self.exercise = self.project / "exercises" / "01-factorial"
+        git = ["git", "-c", "user.name=a", "-c", "user.email=a@localhost", "-C", self.project]
+        for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "as handed out"]):
+            subprocess.run([*git, *command], check=True, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def desk():
+    """A student's desk for the tests below."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Desk(Path(folder))
+
+
+def test_hints_come_one_at_a_time_for_the_check_that_failed(desk):
+    assert "./lab check 01-factorial" in desk.run("hint", "01", check=False)
+    assert "failed: 2" in desk.run("check", "01", check=False)
+    assert ":( 01-factorial" in desk.run("list") and "0/1" in desk.run("list")
+    said = [desk.run("hint", "factorial") for _ in range(4)]
+    assert said[0].startswith("refuses, hint 1 of 3:") and said[2] == said[3] and len(set(said)) == 3
+    assert desk.run("hint", "01", "right").startswith("right, hint 1 of 3:")
+    assert "There are: loads, at-once" in desk.run("hint", "01", "left", check=False)
+    assert "There is no exercise 77. There are: 01-factorial" in desk.run("check", "77", check=False)
+
+
+def test_reset_asks_and_keeps_what_was_there(desk):
+    mine = desk.exercise / "exercise.py"
+    mine.write_text("print('mine')")
+    command = [desk.project / "lab", "reset", "01"]
+    said = subprocess.run(command, input="n\n", env=desk.env, capture_output=True, text=True, timeout=30).stdout
+    assert "Undo all your changes" in said and mine.read_text() == "print('mine')"
+    said = subprocess.run(command, input="y\n", env=desk.env, capture_output=True, text=True, timeout=30).stdout
+    assert "as it was handed out" in said and "TODO 1" in mine.read_text()
+    assert (desk.exercise / "exercise.py.mine").read_text() == "print('mine')"
+
+
+def test_all_exercises_are_checked_and_those_that_passed_are_not_checked_again(desk):
+    shutil.copyfile(desk.exercise / "solution.py", desk.exercise / "exercise.py")
+    said = desk.run("check")
+    assert ":) 01-factorial" in said and "1/1" in said
+    before = time.monotonic()
+    assert ":) 01-factorial" in desk.run("check") and time.monotonic() - before < 5
+    assert "1/1" in desk.run("list")
+    (desk.exercise / "exercise.py").write_text("")
+    assert "0/1" in desk.run("list")  # what passed was another file
+
+
+def test_limits_hold_where_the_system_has_them():
+    assert runs.PROCESSES < 100 and runs.MEMORY <= 4 * 2**30

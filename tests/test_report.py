@@ -24,6 +24,8 @@ def test_the_report_shows_what_ran_where_and_when_and_needs_nothing_else(termina
         for id in (good, nasty, failed):
             api.ended(id)
     terminal.run("scale", "--tasks", "2")
+    # and an exercise was checked as it was handed out
+    assert "failed: 2" in terminal.run("check", "01", check=False, LAB_LANG="en")
     # When the report is written
     assert "report.html: open it in a browser" in terminal.run("report")
     file = terminal.folder / "report.html"
@@ -45,6 +47,7 @@ def test_the_report_shows_what_ran_where_and_when_and_needs_nothing_else(termina
         assert "2 tasks to sleep for a second each" in page.content()
         assert page.locator("td", has_text=NASTY[:60]).count() == 1
         assert page.evaluate("window.hacked") is None
+        assert "expected: 422 for the body" in page.locator("tr", has_text=":(").first.text_content()
         assert page.locator("td", has_text="worker1@").count() > 0
         # and nothing to be cut off on a sheet of A4
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")

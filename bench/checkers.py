@@ -1,0 +1,68 @@
+"""Whether checks flake: each solution and each wrong answer is checked 20 times while all cores are busy.
+
+    .venv/bin/python bench/checkers.py [EXERCISE …] [--times 20] [--jobs 3]
+
+Prints a line for each file as it is done: how often it ended as the course says. Three runs at a time, beside a
+busy loop on each core; takes about two hours for all exercises.
+"""
+
+import argparse
+import multiprocessing
+import os
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from classroom.check.course import claims  # noqa: E402
+from classroom.check.exercise import every, find  # noqa: E402
+from classroom.check.run import Run  # noqa: E402
+
+
+def burn():
+    """Keep a core busy."""
+    while True:
+        pass
+
+
+def ended(claim):
+    """How one run ended: as it should, undecided, or otherwise; and its seconds."""
+    began, run = time.monotonic(), Run(claim.exercise, claim.file)
+    list(run.lines(stop_at_first=claim.kind == "wrong"))
+    faults = list(claim.contradictions(run))
+    how = "right" if not faults else "undecided" if run.verdict == "undecided" else "otherwise"
+    return how, time.monotonic() - began, faults
+
+
+def main():
+    """Measure, and print."""
+    options = argparse.ArgumentParser()
+    options.add_argument("exercises", nargs="*")
+    options.add_argument("--times", type=int, default=20)
+    options.add_argument("--jobs", type=int, default=3)
+    options = options.parse_args()
+    context = multiprocessing.get_context("spawn")
+    busy = [context.Process(target=burn, daemon=True) for _ in range(os.cpu_count())]
+    for one in busy:
+        one.start()
+    with ThreadPoolExecutor(options.jobs) as pool:
+        chosen = [find(word) for word in options.exercises] or every()
+        made = [claim for exercise in chosen for claim in claims(exercise) if claim.kind != "shipped"]
+        results = [(claim, [pool.submit(ended, claim) for _ in range(options.times)]) for claim in made]
+        for claim, runs in results:
+            runs = [one.result() for one in runs]
+            counts, slowest = Counter(how for how, _, _ in runs), max(seconds for _, seconds, _ in runs)
+            rest = "".join(f", {number} {how}" for how, number in counts.items() if how != "right")
+            name = f"{claim.exercise.name}/{claim.file.relative_to(claim.exercise.folder)}"
+            print(f"{name:60} {counts['right']}/{options.times}{rest}, slowest {slowest:.0f} s", flush=True)
+            for faults in {str(faults) for _, _, faults in runs if faults}:
+                print(f"     {faults[:1000]}", flush=True)
+    for one in busy:
+        one.terminate()
+
+
+if __name__ == "__main__":
+    main()

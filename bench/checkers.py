@@ -17,9 +17,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from classroom.check.course import claims  # noqa: E402
-from classroom.check.exercise import every, find  # noqa: E402
-from classroom.check.run import Run  # noqa: E402
+from classroom.check.course import claims
+from classroom.check.exercise import every, find
+from classroom.check.run import Run
 
 
 def burn():

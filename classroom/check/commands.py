@@ -132,7 +132,7 @@ def reset(exercise, yes):
     """Undo all changes to exercise.py of EXERCISE; what was there is kept beside it, as exercise.py.mine."""
     exercise = find(exercise)
     path = exercise.file.relative_to(ROOT)
-    done = subprocess.run(["git", "show", f"HEAD:{path.as_posix()}"], cwd=ROOT, capture_output=True)
+    done = subprocess.run(["git", "show", f"HEAD:./{path.as_posix()}"], cwd=ROOT, capture_output=True)
     if done.returncode:
         raise click.ClickException(_("git does not know {path} as it was handed out.", path=path))
     if exercise.file.exists() and exercise.file.read_bytes() == done.stdout:

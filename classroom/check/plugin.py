@@ -107,7 +107,7 @@ class Teller:
             frame = traceback.extract_tb(error.__traceback__)[-1]
             place = f"{type(error).__name__}: {error} ({Path(frame.filename).name}, {frame.lineno})"
             return UNDECIDED, {"because": stumbled(place)}
-        why = {"expected": error.expected, "actual": str(error.actual), "because": error.because}
+        why = {"expected": str(error.expected), "actual": str(error.actual), "because": error.because}
         why |= {"try": error.try_, "repeat": error.repeat or self.program.last}
         return FAILED, {name: words for name, words in why.items() if words}
 

@@ -13,6 +13,7 @@ import redis
 
 from classroom import client
 from classroom.address import LAB, LOCALHOST, broker_url, hidden, no_answer, result_backend, running
+from classroom.check import author
 from classroom.check import commands as check
 from classroom.local.cluster import ROOT
 from ledger import CLOCKS_APART, ORDERS, TERMINAL, Ledger
@@ -314,7 +315,7 @@ def scale(work, tasks, plot):
     sys.exit(scale(work, tasks, plot))
 
 
-for command in check.COMMANDS:
+for command in (*check.COMMANDS, *author.COMMANDS):
     lab.add_command(command)
 
 

@@ -63,7 +63,8 @@ def copy(tmp_path):
     copy = Copy(tmp_path)
     yield copy
     copy.stop()
-    print(copy.said())
+    if copy.started:
+        print(copy.said())
 
 
 @pytest.fixture

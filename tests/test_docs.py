@@ -89,7 +89,14 @@ def test_both_readmes_say_the_same():
 
 @pytest.mark.parametrize(
     "name",
-    [*READMES, "docs/how-it-works.md", "docs/http-api.md", "docs/reliability.md", "exercises/01-factorial/README.md"],
+    [
+        *READMES,
+        "docs/exercises.md",
+        "docs/how-it-works.md",
+        "docs/http-api.md",
+        "docs/reliability.md",
+        "exercises/01-factorial/README.md",
+    ],
 )
 def test_links_lead_somewhere(name):
     for link in re.findall(r"\]\(([^)#]+)\)", text(name)):

@@ -65,7 +65,8 @@ def claims(exercise):
     """All that an exercise says of itself."""
     use(exercise.folder)
     yield Claim(exercise, exercise.file, "shipped", tuple(lines_that_fail(exercise.readme)))
-    yield Claim(exercise, exercise.folder / "solution.py", "solution")
+    if exercise.solution.exists():
+        yield Claim(exercise, exercise.solution, "solution")
     for file in exercise.wrong:
         yield Claim(exercise, file, "wrong", caught_by(file))
 
@@ -102,6 +103,8 @@ def prove(exercises):
 
 def lacks(exercise):
     """What an exercise has not, and should have."""
+    if not exercise.solution.exists():
+        yield "it has no solution.py"
     if len(exercise.wrong) < 6:
         yield f"it has {len(exercise.wrong)} wrong answers, not 6 or more"
     known = hints(exercise)

@@ -48,6 +48,11 @@ class Exercise:
         return self.readme.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
 
     @property
+    def solution(self):
+        """The reference answer, which the student's copy has not."""
+        return self.folder / "solution.py"
+
+    @property
     def wrong(self):
         """The wrong answers that its checks must catch."""
         return sorted(self.folder.glob("wrong/*.py"))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from classroom.address import running
+from classroom.check.states import states
 from classroom.check.verdict import Failed, Undecided, cut
 from classroom.history import History
 from classroom.local import broker
@@ -217,6 +218,10 @@ class Program:
     def attempt(self, task_id):
         """The latest attempt of a task that has ended."""
         return max((one for one in self.attempts() if one.task_id == task_id), key=lambda one: one.attempt)
+
+    def states(self):
+        """Hear all that tasks tell of themselves in a `with` block: `with program.states() as reached:`."""
+        return states(self.cluster.results)
 
     # Workers
 

@@ -26,6 +26,8 @@ Examples:
   ./lab submit 10 --wait        send a task and watch it, in a second terminal
   ./lab worker                  start one more worker, in a third
   ./lab monitor                 see what they tell the broker
+  ./lab check 01                check the first exercise, on real workers
+  ./lab hint 01                 get a hint for the first promise that it breaks
   ./lab report                  write what ran, where and when, into one file
   ./lab scale                   measure how much faster more workers are
   ./lab drill kill-worker       kill a worker under load, and see that nothing is lost

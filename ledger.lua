@@ -73,15 +73,28 @@ local function passed(queue)
   return when <= now and when or 0 -- in the future, where Redis's clock was set back
 end
 
+-- A task that comes after others, in a chain or as the last of a chord, is known from the first one's sending on.
+local function announce(id, name)
+  if known(id) then return end
+  set(id, 'submitted', stamp(now), 'queued', stamp(now), 'state', 'PENDING', 'name', name, 'attempt', 0, 'announced', 1)
+  redis.call('EXPIRE', 'lab:task:' .. id, KEEP) -- it is never sent where one before it is lost
+end
+
 -- A new task; or one that its own live attempt sends again (a retry), so that the next attempt may start.
 -- Answers what to do: 'publish' it, or nothing, because it is 'known' already or the queue is 'full'.
-function steps.submitted(id, name, args, label, most, delay, queue, attempt, message)
-  if not known(id) and redis.call('ZCARD', 'lab:waiting') >= tonumber(most) then return 'full' end
-  if known(id) and (is_terminal(id) or attempt == '' or get(id, 'attempt') ~= attempt) then return 'known' end
+-- After the message come the ids and names of those that are sent when this one has ended.
+function steps.submitted(id, name, args, label, most, delay, queue, attempt, message, ...)
+  local again = known(id) and not get(id, 'announced')
+  if known(id) and (is_terminal(id) or again and (attempt == '' or get(id, 'attempt') ~= attempt)) then return 'known' end
+  if not again and redis.call('ZCARD', 'lab:waiting') >= tonumber(most) then return 'full' end
   if get(id, 'cancelled') then finish(id, 'REVOKED', '') return 'known' end
-  if set_once(id, 'submitted', stamp(now)) then set(id, 'name', name, 'args', args, 'label', label, 'attempt', 0, 'lost', 0) end
+  set_once(id, 'submitted', stamp(now))
+  if not again then set(id, 'name', name, 'args', args, 'label', label, 'attempt', 0, 'lost', 0) end
+  if get(id, 'announced') then forget(id, 'announced') redis.call('PERSIST', 'lab:task:' .. id) end
   set(id, 'message', message, 'queue', queue)
   enqueue(id, get(id, 'attempt') == '0' and 'PENDING' or 'RETRY', 'queued', now + delay)
+  local later = {...}
+  for i = 1, #later, 2 do announce(later[i], later[i + 1]) end
   return 'publish'
 end
 
@@ -154,7 +167,7 @@ function steps.cancelled(id)
   if not known(id) then return 'unknown' end
   if is_terminal(id) then return 'ended' end
   if set_once(id, 'cancelled', stamp(now)) and get(id, 'worker') then tell(get(id, 'worker'), id, now + CANCEL_GRACE) end
-  if redis.call('ZSCORE', 'lab:waiting', id) then
+  if redis.call('ZSCORE', 'lab:waiting', id) or get(id, 'announced') then
     finish(id, 'REVOKED', '')
     redis.call('EXPIRE', 'lab:task:' .. id, 30 * KEEP) -- a worker has yet to come upon its message
   end

@@ -135,7 +135,8 @@ class RecordedAMQP(AMQP):
         headers = message.headers | {"eta": None}
         said = kombu_json.dumps([headers, message.properties, message.body, queue, options.get("priority")])
         args, delay, most = message.headers["argsrepr"], seconds_until(message.headers["eta"]), self.app.max_waiting
-        answer = ledger.step("submitted", task_id, name, args, label, most, delay, where, attempt, said)
+        later = followers(message.body[-1]["chain"], message.body[-1]["chord"])
+        answer = ledger.step("submitted", task_id, name, args, label, most, delay, where, attempt, said, *later)
         if answer == "full":
             raise QueueFull(f"{most} tasks are waiting already")
         if answer == "known":  # somebody sent this id before
@@ -172,6 +173,14 @@ class RecordedAMQP(AMQP):
                 return channel.queue_declare(queue, passive=True).message_count == 0
             except connection.channel_errors:  # there is no such queue
                 return True
+
+
+def followers(chain, chord):
+    """The ids and names, in turn, of the tasks that Celery sends when one and its whole group have ended."""
+    for one in [*(chain or []), *([chord] if chord else [])]:
+        if "task_id" in one["options"] and not one.get("subtask_type"):
+            yield from (one["options"]["task_id"], one["task"])
+        yield from followers(None, one["options"].get("chord"))
 
 
 def stop_if_it_hangs(error, _):

@@ -88,6 +88,31 @@ assert sorted(result.get(timeout=60)) == [0, 2, 4, 6, 8]
 
 
 @pytest.mark.parametrize(
+    ("path", "result"), [("/chain/two", ["two"]), ("/chord/two", [["one", "two"]])], ids=["chain", "chord"]
+)
+def test_a_task_that_comes_after_others_is_known_from_the_start(start, path, result):
+    cluster = start(workers=0, env=given("odd"))
+    with Api(cluster.url) as api:
+        # Given tasks that come after others, and nobody who works
+        good, bad, cancelled = (api.post(word).json()["task_id"] for word in (path, path.replace("two", "error"), path))
+        for task_id in (good, bad, cancelled):
+            status = api.status(task_id)
+            assert (status["state"], status["status"]) == ("PENDING", "Waiting: the tasks before it have not ended.")
+        # When one of them is cancelled, I expect it to be so at once
+        assert api.post(f"/cancel/{cancelled}").json()["state"] == "REVOKED"
+        # When somebody works, I expect the end of each to be that of a task sent by itself
+        cluster.add_worker()
+        status = api.ended(good)
+        assert (status["state"], status["result"], status["attempt"]) == ("SUCCESS", result, 1)
+        assert status["submitted_at"] < status["started_at"]
+        assert cluster.ledger.redis.ttl(f"lab:task:{good}") > 0
+        status = api.ended(bad)
+        assert status["state"] == "FAILURE" and "on purpose" in status["error"]["message"]
+        until(lambda: not cluster.ledger.redis.zcard("lab:waiting"), what="all to be done")
+        assert api.status(cancelled)["state"] == "REVOKED" and not api.status(cancelled)["attempt"]
+
+
+@pytest.mark.parametrize(
     "line", ["bp = 5", "bp = Blueprint('x', __name__)\nbp.post('no-slash')(lambda: '')", "import sys; sys.exit()"]
 )
 def test_a_broken_blueprint_takes_nothing_else_down(start, tmp_path, line):

@@ -65,6 +65,8 @@ def again(record):
 
 def waiting(record, workers):
     """Why a task that is in the queue does not run yet."""
+    if record.get("announced"):
+        return "Waiting: the tasks before it have not ended."
     worker, ahead_of_now = record.get("worker"), float(record["queued"]) - record["now"]
     back = {
         "returned": f"{worker} gave the task back. ",

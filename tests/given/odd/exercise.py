@@ -4,7 +4,7 @@ import time
 from datetime import datetime, timedelta
 
 import celery
-from celery import shared_task
+from celery import chain, chord, shared_task
 from celery.exceptions import Ignore, Reject
 from flask import Blueprint
 
@@ -55,6 +55,20 @@ def nap():
     return "rested"
 
 
+@shared_task(name="passing")
+def passing(word):
+    """Return what it is given, but no error."""
+    if word == "error":
+        raise ValueError("on purpose")
+    return word
+
+
+@shared_task(name="joining")
+def joining(*words):
+    """Return all that it is given."""
+    return words
+
+
 @bp.post("/run/<name>")
 def run(name):
     """Send one of the tasks above."""
@@ -77,3 +91,16 @@ def elsewhere():
 def queue(name):
     """Send a task to a queue of this name."""
     return {"task_id": limited.apply_async(queue=name).id}, 202
+
+
+@bp.post("/chain/<word>")
+def in_a_chain(word):
+    """Send a task that comes after another; returns its id."""
+    return {"task_id": chain(passing.s(word), joining.s())().id}, 202
+
+
+@bp.post("/chord/<word>")
+def in_a_chord(word):
+    """Send a task that comes after two chains; returns its id."""
+    two = [chain(passing.s(each), passing.s()) for each in ("one", word)]
+    return {"task_id": chord(two)(joining.s()).id}, 202

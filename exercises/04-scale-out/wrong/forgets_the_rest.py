@@ -1,0 +1,44 @@
+"""Caught by right: four equal parts, and what is left after the division is drawn by nobody."""
+
+import time
+
+from celery import chord, shared_task
+from flask import Blueprint, abort, request, url_for
+
+bp = Blueprint("render", __name__)
+
+
+@shared_task(name="frame")
+def frame(first, frames):
+    """Draw some frames, the first of which has this number."""
+    pictures = []
+    for number, seconds in enumerate(frames, first):
+        time.sleep(seconds)
+        pictures.append(f"picture {number}")
+    return pictures
+
+
+@shared_task(name="film")
+def film(parts):
+    """Join the pictures of all parts, in their order, into a film."""
+    pictures = sum(parts, [])
+    return {"frames": len(pictures), "film": pictures}
+
+
+@bp.post("/render")
+def start_render():
+    """Accept {"frames": [0.5, 2]}, the seconds that each takes, and answer at once with the id of the film's task."""
+    frames = frames_of(request.get_json())
+    part = max(1, len(frames) // 4)
+    task = chord(frame.s(part * n, frames[part * n : part * (n + 1)]) for n in range(4))(film.s())
+    return {"task_id": task.id, "status_url": url_for("show_status", task_id=task.id)}, 202
+
+
+def frames_of(body):
+    """The frames in the body of a request; 422 where they are not 1 to 100 numbers from 0 to 10."""
+    frames = body.get("frames") if isinstance(body, dict) else None
+    if not isinstance(frames, list) or not 1 <= len(frames) <= 100:
+        abort(422, 'frames should be 1 to 100 numbers, as in {"frames": [0.5, 2]}')
+    if not all(type(one) in (int, float) and 0 <= one <= 10 for one in frames):  # bool is an int too
+        abort(422, "each frame should be a number of seconds from 0 to 10")
+    return frames

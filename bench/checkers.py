@@ -51,6 +51,7 @@ def main():
     with ThreadPoolExecutor(options.jobs) as pool:
         chosen = [find(word) for word in options.exercises] or every()
         made = [claim for exercise in chosen for claim in claims(exercise) if claim.kind != "shipped"]
+        made.sort(key=lambda claim: claim.kind)  # solutions first
         results = [(claim, [pool.submit(ended, claim) for _ in range(options.times)]) for claim in made]
         for claim, runs in results:
             runs = [one.result() for one in runs]

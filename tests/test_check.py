@@ -104,7 +104,7 @@ def test_values_that_differ_never_look_alike():
         ("import nothing_like_it", "exercise.py, line 1.*|No module named 'nothing_like_it'"),
         ("raise SystemExit(0)", "SystemExit"),
         ("import os\nos._exit(0)", "ended while it loaded it, with exit code 0"),
-        ("while True: pass", "still being loaded after 10 s"),
+        ("while True: pass", "still being loaded after"),
         ("x = bytearray(10 * 2**30)", "MemoryError"),
         (changed('"/factorial"', '"/factorials"'), "has no endpoint POST /factorial"),
     ],
@@ -126,7 +126,7 @@ def test_a_file_that_cannot_be_loaded_fails_at_once_with_the_reason(judge, progr
         ("open('big', 'wb').write(bytes(10**9))", "right", "OSError|File too large|SIGXFSZ|killed"),
         ("[open(f'big{n}', 'wb').write(bytes(60 * 2**20)) for n in range(9)]; time.sleep(9)", "right", "MB on disk"),
         ("import os\n    os.kill(os.getppid(), 9)", "right", "after|lost|stopped"),
-        ("while True: pass", "right", "after 30 s"),
+        ("while True: pass", "right", "after 40 s"),
     ],
     ids=["fork-storm", "memory", "large-file", "disk", "kills-its-worker", "loop"],
 )

@@ -22,8 +22,8 @@ from classroom.words import _
 from ledger import TERMINAL
 
 ANSWER = 10  # seconds within which any request is answered
-END = 30  # seconds within which a task ends
-OBEY = 20  # seconds within which workers start, pause or go on
+END = 40  # seconds within which a task ends
+OBEY = 40  # seconds within which workers start, pause or go on
 LARGEST = 8 * 2**20  # bytes of an answer that are read
 LOG = 100_000  # characters at the end of a log in which an error is looked for
 HERE = "http://127.0.0.1:5000"  # where ./lab up would serve it

@@ -17,13 +17,18 @@ def files():
     return sorted(path for path in found if path.is_file() and not path.name.startswith("."))
 
 
-@cache
-def fingerprint():
-    """Eight characters that change when a file changes: of the files as this process found them at its start."""
+def fingerprint_now():
+    """Eight characters that change when a file changes: of the files as they are now."""
     digest = hashlib.sha256()
     for path in files():
         digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
     return digest.hexdigest()[:8]
+
+
+@cache
+def fingerprint():
+    """The fingerprint of the files as this process found them at its start."""
+    return fingerprint_now()
 
 
 @cache

@@ -6,6 +6,7 @@ import time
 import uuid
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
@@ -42,6 +43,11 @@ def until(predicate, timeout=20, what="the condition"):
             pytest.fail(f"waited {timeout} s for {what}")
         time.sleep(0.05)
     return value
+
+
+def left(processes):
+    """Those of the processes that still run."""
+    return [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
 
 def given(name):

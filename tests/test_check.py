@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from parts import until
-from terminal import Copy
+from parts import left, until
+from terminal import Desk
 
 from classroom.check import run as runs
 from classroom.check.exercise import find
@@ -47,11 +47,6 @@ def changed(old, new):
     """The solution with some words replaced, which are there."""
     assert old in SOLUTION
     return SOLUTION.replace(old, new)
-
-
-def left(processes):
-    """Those of the processes that still run."""
-    return [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
 
 def reasons(run):
@@ -189,20 +184,6 @@ def test_interrupted_it_leaves_nothing(tmp_path, number):
         said = process.stdout.read()
         assert process.returncode == 130 and "Interrupted" in said and "Traceback" not in said, said
     assert not list(tmp_path.glob("checks/*"))
-
-
-class Desk(Copy):
-    """A student's desk: a copy of the project with one exercise, as it was handed out."""
-
-    def __init__(self, folder):
-        super().__init__(folder)
-        self.env["LAB_LANG"] = "en"
-        for other in self.project.glob("exercises/0[2-9]*"):
-            shutil.rmtree(other)
-        self.exercise = self.project / "exercises" / "01-factorial"
-        git = ["git", "-c", "user.name=a", "-c", "user.email=a@localhost", "-C", self.project]
-        for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "as handed out"]):
-            subprocess.run([*git, *command], check=True, timeout=60)
 
 
 @pytest.fixture(scope="module")

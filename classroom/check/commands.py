@@ -9,6 +9,7 @@ import click
 from classroom.check import exercise as exercises
 from classroom.check import results, show
 from classroom.check.exercise import NoSuchExercise
+from classroom.check.hints import hint as one_hint
 from classroom.check.hints import hints
 from classroom.check.run import EXITS, Run
 from classroom.check.verdict import FAILED, UNDECIDED
@@ -31,18 +32,29 @@ def find(word):
 @click.argument("exercise", required=False)
 @click.option("--file", type=click.Path(exists=True, dir_okay=False), help="Check this file in place of exercise.py.")
 @click.option("--json", "out", type=click.Path(dir_okay=False, writable=True), help="Also write the result, as JSON.")
+@click.option("--watch", is_flag=True, help="Check it whenever it is saved; without EXERCISE the first not done.")
 @click.option("--course", is_flag=True, help="For authors: let every exercise prove itself.")
-def check(exercise, file, out, course):
+def check(exercise, file, out, watch, course):
     """Check EXERCISE: its name, number or folder. Your file is copied, and run on a private broker and real workers.
 
-    The exit code is 0 when all checks passed, 1 when one failed, 2 when it could not be decided.
+    The exit code is 0 when all checks passed, 1 when one failed, 2 when it could not be decided. With --watch the
+    file is looked at every 0.3 s, which works on every file system, also in WSL and in folders shared with a VM.
     """
     heed_signals()
     try:
-        sys.exit(checked(exercise, file, out, course))
+        sys.exit(watched(exercise, file, out, course) if watch else checked(exercise, file, out, course))
     except Stop:
         click.echo(_("\nInterrupted: nothing of it is left running."), err=True)
         sys.exit(130)
+
+
+def watched(exercise, file, out, course):
+    """Check an exercise whenever it is saved; returns the exit code."""
+    from classroom.check.watch import watch
+
+    if file or out or course:
+        raise click.UsageError(_("--watch does not go with --file, --json or --course."))
+    return watch(find(exercise) if exercise else None)
 
 
 def checked(exercise, file, out, course):
@@ -68,9 +80,14 @@ def check_one(exercise, file=None, out=None):
         results.keep(document)
     if out:
         results.write(Path(out).absolute(), document)
-    if failed := [one["check"] for one in document["checks"] if one["verdict"] == FAILED]:
-        click.echo(_("A hint: {command}", command=f"./lab hint {exercise.name} {failed[0]}"))
+    if keys := failed(document):
+        click.echo(_("A hint: {command}", command=f"./lab hint {exercise.name} {keys[0]}"))
     return EXITS[run.verdict]
+
+
+def failed(document):
+    """The checks that failed."""
+    return [one["check"] for one in document["checks"] if one["verdict"] == FAILED]
 
 
 def check_all():
@@ -98,21 +115,17 @@ def hint(exercise, check):
     exercise = find(exercise)
     known = hints(exercise)
     if not check:
-        verdicts = (results.last(exercise) or {"checks": []})["checks"]
-        failed = [one["check"] for one in verdicts if one["verdict"] == FAILED]
-        if not failed:
+        keys = failed(results.last(exercise) or {"checks": []})
+        if not keys:
             raise click.ClickException(
                 _("No check of it has failed. First: {command}", command=f"./lab check {exercise.name}")
             )
-        check = failed[0]
+        check = keys[0]
     if check not in known:
         raise click.ClickException(
             _("There is no check {check}. There are: {keys}", check=check, keys=", ".join(known))
         )
-    steps = known[check]
-    number = min(results.shown(exercise, check) + 1, len(steps))
-    click.echo(_("{check}, hint {number} of {all}:", check=check, number=number, all=len(steps)))
-    click.echo(steps[number - 1])
+    click.echo(one_hint(exercise, check, results.shown(exercise, check) + 1))
     results.show_one_more(exercise, check)
 
 
@@ -120,9 +133,14 @@ def hint(exercise, check):
 def list_():
     """List the exercises, with the last result of each whose file has not changed since."""
     every = exercises.every()
-    for exercise in every:
-        click.echo(show.row(exercise.name, results.last(exercise), exercise.title))
+    for row in rows():
+        click.echo(row)
     click.echo(show.progress(sum(map(results.is_done, every)), len(every)))
+
+
+def rows():
+    """A line for each exercise."""
+    return [show.row(one.name, results.last(one), one.title) for one in exercises.every()]
 
 
 @click.command(short_help="Put exercise.py back as it was handed out.")
@@ -130,23 +148,25 @@ def list_():
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def reset(exercise, yes):
     """Undo all changes to exercise.py of EXERCISE; what was there is kept beside it, as exercise.py.mine."""
-    exercise = find(exercise)
+    click.echo(put_back(find(exercise), lambda question: yes or click.confirm(question)))
+
+
+def put_back(exercise, agreed):
+    """Put exercise.py back as it was handed out, where the question is `agreed` to; returns what to say."""
     path = exercise.file.relative_to(ROOT)
     done = subprocess.run(["git", "show", f"HEAD:./{path.as_posix()}"], cwd=ROOT, capture_output=True)
     if done.returncode:
         raise click.ClickException(_("git does not know {path} as it was handed out.", path=path))
     if exercise.file.exists() and exercise.file.read_bytes() == done.stdout:
-        click.echo(_("{path} is as it was handed out.", path=path))
-        return
+        return _("{path} is as it was handed out.", path=path)
     mine = exercise.file.with_suffix(".py.mine")
     question = _("Undo all your changes to {path}? (What is there now goes to {mine})", path=path, mine=mine.name)
-    if not yes and not click.confirm(question):
-        click.echo(_("Nothing was changed."))
-        return
+    if not agreed(question):
+        return _("Nothing was changed.")
     if exercise.file.exists():
         exercise.file.replace(mine)
     exercise.file.write_bytes(done.stdout)
-    click.echo(_("{path} is as it was handed out.", path=path))
+    return _("{path} is as it was handed out.", path=path)
 
 
 COMMANDS = check, hint, list_, reset

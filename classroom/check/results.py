@@ -26,7 +26,9 @@ def write(file, document):
 def last(exercise):
     """The last result of an exercise; None where there is none, or the file has changed since."""
     document = read(FOLDER / f"{exercise.name}.json")
-    return document if document and document["file_sha256"] == fingerprint(exercise.file) else None
+    with suppress(OSError):  # the file may be gone
+        return document if document and document["file_sha256"] == fingerprint(exercise.file) else None
+    return None
 
 
 def is_done(exercise):

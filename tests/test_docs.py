@@ -95,6 +95,7 @@ def test_both_readmes_say_the_same():
         "docs/how-it-works.md",
         "docs/http-api.md",
         "docs/reliability.md",
+        "docs/teaching.md",
         *(str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("exercises/*/README*.md"))),
     ],
 )

@@ -85,7 +85,8 @@ const actions = {
 
 function onKey(event) {
   const writes = event.target.closest('input:not([type=range])') || (event.target.closest('dialog') && event.key !== 'j')
-  if (writes || event.ctrlKey || event.metaKey || event.altKey) return
+  const orders = event.ctrlKey || event.metaKey || event.altKey  // to the browser; with AltGr some keyboards write [
+  if (writes || orders && !event.getModifierState('AltGraph')) return
   if (event.key.startsWith('Arrow') && event.target.closest('#chart')) {
     lanes.neighbour(event.target.closest('.bar'), event.key)?.focus()
   } else if (event.key === 'Escape') {

@@ -29,7 +29,7 @@ PROCESSES = 60
 MEMORY = 3 * 2**30  # bytes of all processes together
 DISK = 300 * 2**20  # bytes of all files together
 EXITS = {PASSED: 0, FAILED: 1, UNDECIDED: 2}
-WHERE = [str(Path(__file__).with_name("loads.py"))]
+BEFORE = Path(__file__).with_name("loads.py")  # the check that comes before all others
 
 
 class Run:
@@ -79,7 +79,7 @@ class Run:
         command = [sys.executable, "-m", "pytest", "-p", "classroom.check.plugin", "-c", os.devnull, "-q"]
         command += ["--rootdir", str(ROOT), "--noconftest", "-p", "no:cacheprovider", "--import-mode", "importlib"]
         command += ["--exercises", str(copy), "--data", str(data), "--words", str(self.exercise.folder)]
-        command += ["--verdicts", str(writing), *WHERE, *map(str, self.exercise.checks)]
+        command += ["--verdicts", str(writing), str(BEFORE), *map(str, self.exercise.checks)]
         own = {MARK: self.mark, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         own |= {"LAB_LANG": language(), "PYTHONPATH": str(ROOT)}
         with open(self.folder / "checker.log", "wb") as log:

@@ -196,6 +196,7 @@ def test_saved_again_a_check_begins_again_and_keys_are_forgotten_meanwhile(desk,
     assert terminal.ended() == 0
 
 
+@pytest.mark.slow
 def test_reset_asks_check_all_checks_all_and_a_file_may_come_and_go(desk, watching):
     break_it(desk.file)
     break_it(desk.project / "exercises" / "02-double" / "exercise.py")

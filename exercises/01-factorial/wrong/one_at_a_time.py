@@ -14,7 +14,7 @@ bp = Blueprint("factorial", __name__)
 @shared_task(name="factorial")
 def factorial(number):
     """Return number! as text, and how many digits it has."""
-    with open("/tmp/factorial.lock", "w") as lock:
+    with open("factorial.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         time.sleep(1)  # stands for work that takes its time: leave it here
     sys.set_int_max_str_digits(50_000)  # Python refuses to write out integers over 4,300 digits

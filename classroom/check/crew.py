@@ -1,11 +1,13 @@
-"""The workers of the program under check: which there are, and how many of them take tasks."""
+"""The workers of the program under check: how many of them take tasks, and what befalls one of them."""
 
 import time
+from contextlib import contextmanager
 
-from classroom.check.verdict import Undecided
+from classroom.check.verdict import Failed, Undecided
 from classroom.words import _
 
 OBEY = 40  # seconds within which workers start, pause or go on
+BACK = 40  # seconds within which a worker that stood still has ended what it had in hand
 
 
 def named(cluster, name):
@@ -33,3 +35,23 @@ def let(cluster, count):
         if time.monotonic() > deadline:
             raise Undecided(_("the workers were not ready within {seconds} s", seconds=OBEY))
         time.sleep(0.05)
+
+
+@contextmanager
+def frozen(program, name):
+    """Let a worker stand still in a `with` block; after it, the worker has ended all that it had in hand."""
+    worker, last = named(program.cluster, name), program.last
+    worker.freeze()
+    try:
+        yield
+    finally:
+        worker.thaw()
+    deadline = time.monotonic() + BACK
+    while program.ended(program.send("longtask", 0, 0))["worker"] != name:  # it does one at a time: this one comes last
+        if time.monotonic() > deadline:
+            raise Failed(
+                _("a worker that stood still, and takes other tasks when it is back"),
+                _("it took none within {within} s", within=BACK),
+                because=_("it has not ended yet what it did before"),
+            )
+    program.last = last

@@ -7,7 +7,6 @@ import shlex
 import sys
 import threading
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -234,28 +233,9 @@ class Program:
         """Kill a worker, together with the process that runs its task; the next `let` starts it again."""
         crew.named(self.cluster, name).kill()
 
-    @contextmanager
     def frozen(self, name):
         """Let a worker stand still in a `with` block; after it, the worker has ended all that it had in hand."""
-        worker, last = crew.named(self.cluster, name), self.last
-        worker.freeze()
-        try:
-            yield
-        finally:
-            worker.thaw()
-        self.wait_until_free(name)
-        self.last = last
-
-    def wait_until_free(self, name):
-        """Wait until a worker has done one more task: one at a time, so it has ended what it had before."""
-        deadline = time.monotonic() + END
-        while self.ended(self.send("longtask", 0, 0))["worker"] != name:
-            if time.monotonic() > deadline:
-                raise Failed(
-                    _("a worker that stood still, and takes other tasks when it is back"),
-                    _("it took none within {within} s", within=END),
-                    because=_("it has not ended yet what it did before"),
-                )
+        return crew.frozen(self, name)
 
     # Words
 

@@ -76,6 +76,7 @@ class Bank(ThreadingHTTPServer):
             case _:
                 return WRONG
         if account == "Nobody":
+            self.say(f"{account} {change:+}: 404")
             return NOBODY
         with self.lock:
             if key in self.keys:
@@ -85,8 +86,12 @@ class Bank(ThreadingHTTPServer):
                     return 409, {"error": "this Idempotency-Key came before with something else"}
                 self.say(f"{account} {change:+}: again, it is booking {booking['booking']}")
                 return 200, booking
-            booking = {"booking": len(self.bookings) + 1, "account": account, "amount": change}
-            booking |= {"memo": order.get("memo")}
+            booking = {
+                "booking": len(self.bookings) + 1,
+                "account": account,
+                "amount": change,
+                "memo": order.get("memo"),
+            }
             self.bookings.append(booking)
             if key:
                 self.keys[key] = booking, (what, order)

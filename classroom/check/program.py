@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from classroom.address import running
+from classroom.check import crew
 from classroom.check.states import states
 from classroom.check.verdict import Failed, Undecided, cut
 from classroom.history import History
@@ -23,7 +24,6 @@ from ledger import TERMINAL
 
 ANSWER = 10  # seconds within which any request is answered
 END = 40  # seconds within which a task ends
-OBEY = 40  # seconds within which workers start, pause or go on
 LARGEST = 8 * 2**20  # bytes of an answer that are read
 LOG = 100_000  # characters at the end of a log in which an error is looked for
 HERE = "http://127.0.0.1:5000"  # where ./lab up would serve it
@@ -227,25 +227,15 @@ class Program:
 
     def let(self, count):
         """Let exactly so many workers take tasks: start those that are missing, and pause the others."""
-        cluster = self.cluster
-        for worker in cluster.workers:
-            if not worker.alive:
-                worker.restart()
-        while len(cluster.workers) < count:
-            cluster.workers.append(cluster.make_worker(f"worker{len(cluster.workers) + 1}").start())
-        wanted = {worker.name: place >= count for place, worker in enumerate(cluster.workers)}
-        deadline = time.monotonic() + OBEY
-        told = set()
-        while True:
-            known = {one["name"].partition("@")[0]: one for one in cluster.ledger.workers()}
-            for name in known.keys() & wanted.keys() - told:
-                cluster.ledger.step("told", known[name]["name"], "pause" if wanted[name] else "run")
-                told.add(name)
-            if all(name in known and known[name]["paused"] == wanted[name] for name in wanted):
-                return
-            if time.monotonic() > deadline:
-                raise Undecided(_("the workers were not ready within {seconds} s", seconds=OBEY))
-            time.sleep(0.05)
+        crew.let(self.cluster, count)
+
+    def kill(self, name):
+        """Kill a worker, together with the process that runs its task; the next `let` starts it again."""
+        crew.named(self.cluster, name).kill()
+
+    def frozen(self, name):
+        """Let a worker stand still in a `with` block; after it, the worker has ended all that it had in hand."""
+        return crew.frozen(self, name)
 
     # Words
 

@@ -1,0 +1,57 @@
+"""The workers of the program under check: how many of them take tasks, and what befalls one of them."""
+
+import time
+from contextlib import contextmanager
+
+from classroom.check.verdict import Failed, Undecided
+from classroom.words import _
+
+OBEY = 40  # seconds within which workers start, pause or go on
+BACK = 40  # seconds within which a worker that stood still has ended what it had in hand
+
+
+def named(cluster, name):
+    """The process of a worker, by the name that the status of a task gives it."""
+    return next(worker for worker in cluster.workers if worker.name == name.partition("@")[0])
+
+
+def let(cluster, count):
+    """Let exactly so many workers take tasks: start those that are missing, and pause the others."""
+    started = [worker.restart() for worker in cluster.workers if not worker.alive]
+    while len(cluster.workers) < count:
+        started.append(cluster.make_worker(f"worker{len(cluster.workers) + 1}").start())
+        cluster.workers.append(started[-1])
+    wanted = {worker.name: place >= count for place, worker in enumerate(cluster.workers)}
+    deadline = time.monotonic() + OBEY
+    told = set()
+    while True:
+        known = {one["name"].partition("@")[0]: one for one in cluster.ledger.workers()}
+        for name in known.keys() & wanted.keys() - told:
+            cluster.ledger.step("told", known[name]["name"], "pause" if wanted[name] else "run")
+            told.add(name)
+        obeyed = all(name in known and known[name]["paused"] == wanted[name] for name in wanted)
+        if obeyed and all(worker.said(" ready.") for worker in started):  # a dead one of its name is known for a while
+            return
+        if time.monotonic() > deadline:
+            raise Undecided(_("the workers were not ready within {seconds} s", seconds=OBEY))
+        time.sleep(0.05)
+
+
+@contextmanager
+def frozen(program, name):
+    """Let a worker stand still in a `with` block; after it, the worker has ended all that it had in hand."""
+    worker, last = named(program.cluster, name), program.last
+    worker.freeze()
+    try:
+        yield
+    finally:
+        worker.thaw()
+    deadline = time.monotonic() + BACK
+    while program.ended(program.send("longtask", 0, 0))["worker"] != name:  # it does one at a time: this one comes last
+        if time.monotonic() > deadline:
+            raise Failed(
+                _("a worker that stood still, and takes other tasks when it is back"),
+                _("it took none within {within} s", within=BACK),
+                because=_("it has not ended yet what it did before"),
+            )
+    program.last = last

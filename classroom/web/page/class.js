@@ -106,6 +106,6 @@ const place = one => one.here ? 0 : one.verdict === 'passed' ? 1 : 2
 // A name, and how far that student is; a name's direction of writing stays its own.
 function student(one, at) {
   const minutes = Math.floor((known.now - one.since) / 60)
-  const far = one.here ? ` (${say('howFar', one.passed, one.checks, minutes)})` : ''
+  const far = one.here ? ` (${one.passed}/${one.checks}, ${say('min', minutes)})` : ''
   return [at ? ' · ' : '', make('bdi', one.label), far]
 }

@@ -190,6 +190,18 @@ def test_a_head_that_does_not_take_it_is_a_sentence_within_two_seconds(head):
     assert "This class has no exercise 99-mine: it has 01-factorial, " in said["other"]
 
 
+def test_sharing_with_ones_own_cluster_works_and_says_that_it_is_not_the_class(tmp_path):
+    # Given a file that is checked in a moment, and a cluster that runs in the student's folder
+    desk = Desk(tmp_path)
+    break_it(desk.exercise / "exercise.py")
+    desk.env.pop("LAB_URL", None)
+    desk.up("--workers", "0")
+    said = desk.run("check", "01", "--share", "--as", "Ana", check=False)
+    desk.stop()
+    assert f"Shared with {desk.url} as Ana: " in said
+    assert "That is your own cluster; the class's: LAB_URL=http://ADDRESS:5000 ./lab check --share" in said
+
+
 def test_of_all_exercises_those_that_passed_are_shared_and_the_first_that_did_not():
     documents = [{"exercise": n, "verdict": end} for n, end in enumerate(["passed", "failed", "passed", "undecided"])]
     assert [one["exercise"] for one in worth_telling(documents)] == [0, 2, 1]
@@ -219,6 +231,15 @@ def test_a_student_is_where_the_latest_result_is_and_the_check_that_stops_most_c
     again = {one["label"]: one for one in teacher("GET", "/teacher/checks")["exercises"][0]["results"]}
     assert again["ana"]["since"] == since["ana"] < again["ana"]["at"]
     assert again["eva"]["since"] > since["eva"] and again["eva"]["passed"] == 3
+
+
+def test_the_address_to_share_with_is_the_one_that_the_class_reaches(start):
+    cluster = start(workers=0, address="127.0.0.1")
+    port = cluster.url.rpartition(":")[2]
+    with Api(f"http://localhost:{port}") as api:
+        token = Credentials(cluster.folder).token
+        told = api.get("/teacher/checks", headers={"Authorization": f"Bearer {token}"}).json()
+    assert told["url"] == f"http://127.0.0.1:{port}"
 
 
 WRONG = [

@@ -262,7 +262,7 @@ def test_axe_finds_nothing_serious(start, browser, scheme):
         assert api.post("/checks", json=share).status_code == 201
         page.keyboard.press("e")
         page.keyboard.press("n")
-        expect(page.locator("#class li")).to_have_text("at-once: ana (1/2, 0 min)")
+        expect(page.locator("#class li")).to_contain_text("at-once: ana (1/2, ")
         assert serious(page) == []
 
 

@@ -194,14 +194,11 @@ def test_a_head_that_does_not_take_it_is_a_sentence_within_two_seconds(head):
 
 
 @pytest.mark.slow
-def test_sharing_with_ones_own_cluster_works_and_says_that_it_is_not_the_class(tmp_path):
-    # Given a file that is checked in a moment, and a cluster that runs in the student's folder
-    desk = Desk(tmp_path)
-    break_it(desk.exercise / "exercise.py")
-    desk.env.pop("LAB_URL", None)
+def test_sharing_with_ones_own_cluster_works_and_says_that_it_is_not_the_class(desk):
+    # Given a cluster that runs in the student's folder, and no other that is named
+    del desk.env["LAB_URL"]
     desk.up("--workers", "0")
     said = desk.run("check", "01", "--share", "--as", "Ana", check=False)
-    desk.stop()
     assert f"Shared with {desk.url} as Ana: " in said
     assert "That is your own cluster; the class's: LAB_URL=http://ADDRESS:5000 ./lab check --share" in said
 

@@ -16,7 +16,7 @@ from classroom import exercises
 from classroom.code import fingerprint, versions
 from classroom.environment import whole
 from classroom.join import web as join
-from classroom.web import body, cheatsheet, live, page, problems, security, status, teacher
+from classroom.web import body, cheatsheet, checks, live, page, problems, security, status, teacher
 from classroom.web.problems import Problem
 from tasks import celery, longtask
 
@@ -31,6 +31,7 @@ problems.install(app)
 exercises.register_blueprints(app)
 app.register_blueprint(teacher.bp)
 app.register_blueprint(live.bp)
+app.register_blueprint(checks.bp)
 app.register_blueprint(page.bp)
 join.install(app)
 security.install(app)

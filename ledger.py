@@ -13,6 +13,7 @@ record of its own in Redis, written before the task is queued and changed at eve
     lab:code        string      the fingerprint of the code that workers should run
     lab:passed      hash        queue name: when the latest task was submitted that has been taken from it
     lab:key:<key>   string      the task that an Idempotency-Key stands for, for a day
+    lab:checks      hash        what students shared of their checks, by exercise and label, for a day
     lab:steps       stream      one entry for each step of each task, in Redis's order; the oldest are dropped
 
 The steps of a task are in ledger.lua, those of workers in recovery.lua: Redis runs each as a whole or not

@@ -12,10 +12,11 @@ from classroom.address import LAB, running
 from classroom.local.cluster import NO_PROXY
 
 
-def call(path, method="GET", body=None):
-    """The JSON answer of the cluster's web server; raises ClickException with its words for an error."""
+def call(path, method="GET", body=None, url=None):
+    """The JSON answer of the cluster's web server, or the one at `url`; raises ClickException with an error's words."""
+    url = url or address()
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(address() + path, data, {"Content-Type": "application/json"}, method=method)
+    request = urllib.request.Request(url + path, data, {"Content-Type": "application/json"}, method=method)
     try:
         with NO_PROXY.open(request, timeout=40) as answer:
             return json.load(answer)
@@ -23,7 +24,7 @@ def call(path, method="GET", body=None):
         with error:
             raise click.ClickException(words(error)) from None
     except (OSError, ValueError) as error:
-        raise click.ClickException(f"{address()} does not answer ({error}). Is the cluster running? ./lab up") from None
+        raise click.ClickException(f"{url} does not answer ({error}). Is the cluster running? ./lab up") from None
 
 
 def join(head, code, options):

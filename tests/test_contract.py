@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import uuid
 from pathlib import Path
 
@@ -57,9 +58,21 @@ def test_the_answers_that_need_an_accident_are_in_the_document(start, schema):
     task_id = ask(schema, cluster, "submit", 202)["task_id"]
     ask(schema, cluster, "submit", 413, body="x" * 20_000)
     ask(schema, cluster, "submit", 429)
+    shared = {"label": "Ana", "exercise": "01-factorial", "checks": {"loads": "passed"}}
+    assert ask(schema, cluster, "share", 201, body=shared) == shared
+    for other in ({"exercise": "00-nothing"}, {"checks": {"nothing": "passed"}}):
+        ask(schema, cluster, "share", 409, body=shared | other)
+    cluster.ledger.redis.hset("lab:checks", mapping={f"00-nothing/{n}": result() for n in range(2000)})
+    ask(schema, cluster, "share", 429, body=shared | {"label": "Bob"})
     cluster.broker.kill()
     for operation in ("submit", "show_status", "cancel", "list_workers", "health"):
         ask(schema, cluster, operation, 503, task_id)
+    ask(schema, cluster, "share", 503, body=shared)
+
+
+def result():
+    """One that was shared just now, as it is kept."""
+    return json.dumps({"verdict": "failed", "stopped_by": "loads", "since": time.time(), "at": time.time()})
 
 
 def test_a_task_is_in_the_document_from_its_start_to_its_end(cluster, schema):
@@ -95,10 +108,10 @@ def test_every_route_is_in_the_document_and_every_operation_has_a_route():
     from app import app
 
     routes = {
-        (method, re.sub("<(.*?)>", r"{\1}", rule.rule), rule.endpoint)
+        (method, re.sub("<(.*?)>", r"{\1}", rule.rule), rule.endpoint.removeprefix("checks."))
         for rule in app.url_map.iter_rules()
         for method in rule.methods - {"HEAD", "OPTIONS"}
-        if "." not in rule.endpoint  # a blueprint's endpoint has its name before a dot
+        if "." not in rule.endpoint.removeprefix("checks.")  # another blueprint's has its name before a dot
     }
     paths = json.loads(DOCUMENT.read_text())["paths"]
     assert routes == {

@@ -242,6 +242,7 @@ def test_without_a_terminal_it_says_so(desk):
 @pytest.mark.slow
 def test_it_shows_which_code_the_workers_of_the_running_cluster_run(desk, watching):
     desk.up("--workers", "2")
+    desk.env["LAB_URL"] = "http://127.0.0.1:9"  # the class's cluster is another
     terminal = watching()
     terminal.sees("workers: worker1 (new code) worker2 (new code)")
     desk.change("exercises/01-factorial/exercise.py", "time.sleep(1)", "time.sleep(0.5)")

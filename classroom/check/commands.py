@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from classroom.check import exercise as exercises
-from classroom.check import results, show
+from classroom.check import results, share, show
 from classroom.check.exercise import NoSuchExercise
 from classroom.check.hints import hint as one_hint
 from classroom.check.hints import hints
@@ -33,31 +33,41 @@ def find(word):
 @click.option("--file", type=click.Path(exists=True, dir_okay=False), help="Check this file in place of exercise.py.")
 @click.option("--json", "out", type=click.Path(dir_okay=False, writable=True), help="Also write the result, as JSON.")
 @click.option("--watch", is_flag=True, help="Check it whenever it is saved; without EXERCISE the first not done.")
+@click.option("--share", "shares", is_flag=True, help="Tell the teacher how it ended; without it nothing is sent.")
+@click.option("--as", "label", metavar="NAME", help="With --share: who you are; kept, and without it asked for once.")
 @click.option("--course", is_flag=True, help="For authors: let every exercise prove itself.")
-def check(exercise, file, out, watch, course):
+def check(exercise, file, out, watch, shares, label, course):
     """Check EXERCISE: its name, number or folder. Your file is copied, and run on a private broker and real workers.
 
     The exit code is 0 when all checks passed, 1 when one failed, 2 when it could not be decided. With --watch the
     file is looked at every 0.3 s, which works on every file system, also in WSL and in folders shared with a VM.
+
+    With --share the class's web server, LAB_URL=http://ADDRESS:5000, is told your name, which exercise it was and
+    whether each check passed, and nothing of your file; without EXERCISE this of all that passed, and the first
+    that did not.
     """
     heed_signals()
+    if (file or course) if shares else label is not None:
+        raise click.UsageError(_("--as goes with --share, and --share does not go with --file or --course."))
     try:
-        sys.exit(watched(exercise, file, out, course) if watch else checked(exercise, file, out, course))
+        teller = share.prepare(label) if shares else None
+        do = watched if watch else checked
+        sys.exit(do(exercise, file, out, course, teller))
     except Stop:
         click.echo(_("\nInterrupted: nothing of it is left running."), err=True)
         sys.exit(130)
 
 
-def watched(exercise, file, out, course):
+def watched(exercise, file, out, course, teller=None):
     """Check an exercise whenever it is saved; returns the exit code."""
     from classroom.check.watch import watch
 
     if file or out or course:
         raise click.UsageError(_("--watch does not go with --file, --json or --course."))
-    return watch(find(exercise) if exercise else None)
+    return watch(find(exercise) if exercise else None, teller)
 
 
-def checked(exercise, file, out, course):
+def checked(exercise, file, out, course, teller=None):
     """Do what was asked for; returns the exit code."""
     if course:
         from classroom.check.course import prove
@@ -65,10 +75,10 @@ def checked(exercise, file, out, course):
         return prove([find(exercise)] if exercise else exercises.every())
     if not exercise and (file or out):
         raise click.UsageError(_("--file and --json need the name of an exercise."))
-    return check_one(find(exercise), file, out) if exercise else check_all()
+    return check_one(find(exercise), file, out, teller) if exercise else check_all(teller)
 
 
-def check_one(exercise, file=None, out=None):
+def check_one(exercise, file=None, out=None, teller=None):
     """Check one exercise, and say each verdict; returns the exit code."""
     run = Run(exercise, file)
     if not run.file.is_file():
@@ -84,6 +94,8 @@ def check_one(exercise, file=None, out=None):
         results.write(Path(out).absolute(), document)
     if keys := failed(document):
         click.echo(_("A hint: {command}", command=f"./lab hint {exercise.name} {keys[0]}"))
+    if teller:
+        click.echo(teller.tell(document))
     return EXITS[run.verdict]
 
 
@@ -100,9 +112,9 @@ def failed(document):
     return [one["check"] for one in document["checks"] if one["verdict"] == FAILED]
 
 
-def check_all():
+def check_all(teller=None):
     """Check every exercise that has changed since it passed, a line each; returns the exit code."""
-    every, codes = exercises.every(), []
+    every, codes, documents = exercises.every(), [], []
     for exercise in every:
         if not exercise.file.is_file():
             click.echo(f":| {missing(exercise)}")
@@ -117,7 +129,10 @@ def check_all():
         document = results.last(exercise)
         click.echo(show.row(exercise.name, document, exercise.title))
         codes.append(EXITS[document["verdict"]])
+        documents.append(document)
     click.echo(show.progress(codes.count(0), len(every)))
+    if teller and documents:
+        click.echo(teller.tell(*share.worth_telling(documents)))
     return EXITS[FAILED] if EXITS[FAILED] in codes else max(codes, default=EXITS[UNDECIDED])
 
 

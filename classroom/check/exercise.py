@@ -38,6 +38,13 @@ class Exercise:
         return [path for path in (self.folder / "check.py", self.folder / "check_teacher.py") if path.exists()]
 
     @property
+    def keys(self):
+        """What its checks are called in commands, in order; before all others comes `loads`."""
+        texts = [path.read_text(encoding="utf-8") for path in self.checks]
+        names = [name for text in texts for name in re.findall(r"^def test_(\w+)", text, re.MULTILINE)]
+        return ["loads", *(name.replace("_", "-") for name in names)]
+
+    @property
     def readme(self):
         """What there is to do, in the student's language."""
         return in_language(self.folder / "README.md")

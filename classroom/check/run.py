@@ -19,7 +19,7 @@ import psutil
 from classroom import code
 from classroom.check.exercise import LOOSE
 from classroom.check.family import MARK, end_family, family
-from classroom.check.verdict import FAILED, PASSED, UNDECIDED, stumbled
+from classroom.check.verdict import FAILED, PASSED, UNDECIDED, stumbled, together
 from classroom.local.cluster import ROOT
 from classroom.words import _, language, use
 
@@ -164,9 +164,8 @@ class Run:
 
     @property
     def verdict(self):
-        """What all verdicts together say: failed where one has failed, passed where all have passed."""
-        ends = {verdict["verdict"] for verdict in self.verdicts}
-        return FAILED if FAILED in ends else PASSED if ends == {PASSED} else UNDECIDED
+        """What all verdicts say together."""
+        return together(verdict["verdict"] for verdict in self.verdicts)
 
     @property
     def document(self):

@@ -4,7 +4,7 @@ import json
 
 from classroom.words import _
 
-PASSED, FAILED, UNDECIDED = "passed", "failed", "undecided"
+VERDICTS = PASSED, FAILED, UNDECIDED = "passed", "failed", "undecided"
 LONGEST = 300  # characters of a value that are shown
 AROUND = 60  # characters shown on either side of a difference
 
@@ -24,6 +24,12 @@ class Failed(Exception):
 
 class Undecided(Exception):
     """Nobody can tell whether the promise is kept; the message says why. It is never the student's fault."""
+
+
+def together(verdicts):
+    """What several verdicts say together: failed where one has failed, passed where all have passed."""
+    ends = set(verdicts)
+    return FAILED if FAILED in ends else PASSED if ends == {PASSED} else UNDECIDED
 
 
 def expect(actual, expected, **why):

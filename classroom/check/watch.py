@@ -23,7 +23,7 @@ class Quit(Exception):
     """The student has seen enough."""
 
 
-def watch(exercise=None):
+def watch(exercise=None, teller=None):
     """Check this exercise, or the first not done, whenever its file is saved, until q; returns the exit code."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.ClickException(_("--watch needs a terminal. Without one: {command}", command="./lab check"))
@@ -32,7 +32,7 @@ def watch(exercise=None):
         click.echo(_("All exercises are done. One of them again: {command}", command="./lab check --watch 01"))
         return 0
     with Screen() as screen:
-        watching = Watch(screen, exercise)
+        watching = Watch(screen, exercise, teller)
         try:
             watching.loop()
         except (Quit, EOFError):
@@ -99,8 +99,8 @@ class Checking(threading.Thread):
 class Watch:
     """One exercise after the other, as the student says; never another by itself."""
 
-    def __init__(self, screen, exercise):
-        self.screen, self.exercise = screen, exercise
+    def __init__(self, screen, exercise, teller=None):
+        self.screen, self.exercise, self.teller = screen, exercise, teller
         self.stamp = self.document = self.checking = None
         self.workers = Workers()
         self.how = _("The file is looked at every {seconds} s, which works on every file system.", seconds=LOOK)
@@ -178,6 +178,8 @@ class Watch:
                 self.screen.say(_("All exercises are done."))
         for number in range(1, self.hints_shown() + 1):
             self.screen.say(hint(self.exercise, self.failed(), number))
+        if self.teller:
+            self.screen.say(self.teller.tell(self.document))
 
     def is_done(self):
         """Whether the exercise passed, as it is now."""

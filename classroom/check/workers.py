@@ -34,10 +34,11 @@ class Workers(threading.Thread):
 
 def workers():
     """The workers of the cluster that runs in this folder; None where none runs, or it does not answer."""
-    if not running():
+    url = running().get("url")  # LAB_URL may name the class's
+    if not url:
         return None
     try:
-        known, here = client.call("/workers")["workers"], code.fingerprint_now()
+        known, here = client.call("/workers", url=url)["workers"], code.fingerprint_now()
     except (click.ClickException, OSError):  # it starts or stops, or somebody is saving just now
         return None
     return [one | {"new_code": one["code"] == here} for one in known]

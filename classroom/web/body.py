@@ -2,11 +2,11 @@
 
 import json
 import math
-import unicodedata
 
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from classroom.label import is_line
 from classroom.web.problems import CURL, Problem
 
 
@@ -89,7 +89,7 @@ def text(longest):
     """A rule: text up to so many characters, none of them a control character."""
 
     def rule(value):
-        if isinstance(value, str) and len(value) <= longest and not any(map(is_control, value)):
+        if is_line(value, longest):
             return value
         raise ValueError(f"text of at most {longest} characters, none of them a control character")
 
@@ -99,8 +99,3 @@ def text(longest):
 def is_number(value):
     """Whether JSON called it a number: Python counts true and false as numbers too."""
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def is_control(character):
-    """Control characters, half characters, and the two Unicode line ends."""
-    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")

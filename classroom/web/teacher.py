@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, request
 
 from classroom.local.credentials import class_of, join_line
+from classroom.web import overview
 from classroom.web.problems import Problem
 from ledger import ORDERS
 from tasks import celery
@@ -26,8 +27,28 @@ def ask_for_token():
 @bp.get("/class")
 def show_class():
     """Give the line that joins; null where this cluster is not for a class."""
-    url, code = class_of()["worker_url"], class_of()["code"]
-    return {"join": url and join_line(urlsplit(url).hostname, request.environ["SERVER_PORT"], code)}
+    address = class_address()
+    return {"join": address and join_line(*address, class_of()["code"])}
+
+
+def class_address():
+    """Host and port that the class reaches this server at; None where this cluster is not for a class."""
+    url = class_of()["worker_url"]
+    return url and (urlsplit(url).hostname, request.environ["SERVER_PORT"])
+
+
+@bp.get("/checks")
+def show_checks():
+    """Tell who shared what of which exercise, what stops most, and the address to share with."""
+    address = class_address()
+    url = "http://{}:{}".format(*address) if address else request.url_root.rstrip("/")
+    return {"url": url} | overview.summary(celery.ledger.redis)
+
+
+@bp.post("/checks/clear")
+def clear_checks():
+    """Forget what students shared, before the next class."""
+    return {"forgotten": overview.forget(celery.ledger.redis)}
 
 
 @bp.post("/cancel")

@@ -1,5 +1,6 @@
 // Asks the server for what is new, again and again, and draws it.
 
+import * as classroom from './class.js'
 import * as detail from './detail.js'
 import * as figures from './figures.js'
 import * as lanes from './lanes.js'
@@ -81,10 +82,12 @@ const togglePause = () => view.pause(!view.stands())
 const actions = {
   ' ': togglePause, '[': () => view.move(-1), ']': () => view.move(1),
   '+': () => zoom(+$('zoom').value - 1), '-': () => zoom(+$('zoom').value + 1), j: () => teacher.showJoin(),
+  e: () => classroom.show(), n: () => classroom.toggleNames(),
 }
 
 function onKey(event) {
-  const writes = event.target.closest('input:not([type=range])') || (event.target.closest('dialog') && event.key !== 'j')
+  const keys = event.target.closest('dialog')?.dataset.keys  // a dialog has keys of its own
+  const writes = event.target.closest('input:not([type=range])') || (keys && !keys.includes(event.key.toLowerCase()))
   const orders = event.ctrlKey || event.metaKey || event.altKey  // to the browser; with AltGr some keyboards write [
   if (writes || orders && !event.getModifierState('AltGraph')) return
   if (event.key.startsWith('Arrow') && event.target.closest('#chart')) {
@@ -139,6 +142,7 @@ figures.setUp()
 send.setUp()
 detail.setUp()
 teacher.setUp()
+classroom.setUp()
 $('pause').onclick = () => { togglePause(); redraw() }
 $('earlier').onclick = () => { view.move(-1); redraw() }
 $('later').onclick = () => { view.move(1); redraw() }

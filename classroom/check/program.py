@@ -247,6 +247,10 @@ class Program:
                 raise Undecided(_("the workers were not ready within {seconds} s", seconds=OBEY))
             time.sleep(0.05)
 
+    def kill(self, name):
+        """Kill this worker, with all its processes, as a power cut would; the next check has it again."""
+        next(worker for worker in self.cluster.workers if worker.name == name.partition("@")[0]).kill()
+
     # Words
 
     def own_words(self, text):

@@ -130,11 +130,19 @@ function steps.progress(id, attempt, progress)
   return get(id, 'cancelled') and 0 or 1
 end
 
+-- Whether this attempt has the task; one without a number, where no other worker has it.
+local function holds(id, attempt, worker)
+  if attempt ~= '' then return get(id, 'attempt') == attempt end
+  return worker == '' or (get(id, 'worker') or worker) == worker
+end
+
+-- Whether an end would be believed now.
+function steps.holds(id, attempt, worker) return holds(id, attempt, worker) and not is_terminal(id) and 1 or 0 end
+
 -- The first end wins; a stale attempt's comes too late, as does that of a worker that lost the task to another.
 function steps.ended(id, attempt, worker, state, result, error)
-  if attempt ~= '' and get(id, 'attempt') ~= attempt then return 0 end
+  if not holds(id, attempt, worker) then return 0 end
   if is_terminal(id) then return attempt ~= '' and get(id, 'state') == state and 1 or 0 end -- 1: asked before
-  if attempt == '' and worker ~= '' and get(id, 'worker') and get(id, 'worker') ~= worker then return 0 end
   set_once(id, 'submitted', stamp(now))
   if result ~= '' then set(id, 'result', result) end
   finish(id, state, error)

@@ -16,7 +16,7 @@ import celery
 from billiard import current_process
 from celery import states
 from celery.app.amqp import AMQP, task_message
-from celery.backends.redis import RedisBackend, ResultConsumer
+from celery.backends.redis import ResultConsumer
 from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded, TimeLimitExceeded
 from celery.utils.log import get_logger
 from celery.worker import request, state
@@ -26,6 +26,7 @@ from kombu.utils import json as kombu_json
 from redis.exceptions import AuthenticationError, NoPermissionError, OutOfMemoryError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
+from classroom.chords import ChordBackend
 from ledger import TERMINAL, Ledger
 
 BROKER_AWAY = OperationalError, LimitExceeded, RedisError, OSError
@@ -208,7 +209,7 @@ class Request(request.Request):
     def reject(self, requeue=False):
         """Refuse the message; it goes back to the queue when the process that ran it died."""
         if requeue:
-            self.task.app.ledger.step("returned", self.id, self.hostname, self.why)
+            self.give_back(self.why)
         super().reject(requeue)
         if requeue and self.why == "process":  # Celery gives it back in its next turn: this comes in the one after that
             call_soon = self._on_reject.fun
@@ -218,7 +219,13 @@ class Request(request.Request):
     def cancel(self, *args, **kwargs):
         """Stop the attempt because the worker stops; its message goes back to the queue."""
         super().cancel(*args, **kwargs)
-        self.task.app.ledger.step("returned", self.id, self.hostname, "returned")
+        self.give_back("returned")
+
+    def give_back(self, why):
+        """Tell the ledger that the attempt is over; where that is the end of the task, its chord has to hear it."""
+        app = self.task.app
+        app.ledger.step("returned", self.id, self.hostname, why)
+        app.backend.tell_refusal(self._context)
 
     def on_failure(self, exc_info, *args, **kwargs):
         """The attempt ended with an exception, one of Celery's own among them."""
@@ -241,6 +248,7 @@ class RecordedTask(celery.Task):
         asking = self.name, self.request.hostname, slot(), tag, secrets.token_hex(4)
         self.request.attempt = self.app.ledger.step("started", task_id, *asking)
         if not self.request.attempt:
+            self.backend.tell_refusal(self.request)
             raise Refused(f"{task_id} has ended, or runs elsewhere")
 
     def update_state(self, task_id=None, state=None, meta=None, **kwargs):
@@ -276,7 +284,7 @@ class LateConsumer(ResultConsumer):
         return super()._wait_for_pending(result, **kwargs)
 
 
-class RecordedBackend(RedisBackend):
+class RecordedBackend(ChordBackend):
     """Celery's result backend, which tells the ledger first how each task ended."""
 
     ResultConsumer = LateConsumer
@@ -297,14 +305,16 @@ class RecordedBackend(RedisBackend):
         super().mark_as_done(task_id, result, request, store_result, state)
 
     def mark_as_failure(self, task_id, exc, traceback=None, request=None, store_result=True, **kwargs):
-        """The task failed; the ledger hears it also of a task that stores no result."""
+        """The task failed; the ledger hears it also of a task that stores no result, but not of a stale attempt."""
+        if getattr(request, "attempt", None) and not self.holds(request):
+            return
         if not store_result:
             self.accepted(task_id, exc, states.FAILURE, request)
         super().mark_as_failure(task_id, exc, traceback, request, store_result, **kwargs)
 
     def accepted(self, task_id, result, state, request):
         """Tell the ledger; False when this attempt's word comes too late."""
-        attempt = getattr(request, "attempt", None) or ""
+        attempt, worker = (getattr(request, name, None) or "" for name in ("attempt", "hostname"))
         step = self.app.ledger.step
         if state == states.RETRY:
             return bool(step("retried", task_id, attempt, problem(result)))
@@ -312,7 +322,8 @@ class RecordedBackend(RedisBackend):
             return True
         value = dumps(result) if state == states.SUCCESS else ""
         error = problem(result, self.soft_limit(request)) if state == states.FAILURE else ""
-        worker = getattr(request, "hostname", None) or ""
+        if getattr(request, "chord", None):
+            self.tell_chord(request, state, result)
         return bool(step("ended", task_id, attempt, worker, state, value, error))
 
     def soft_limit(self, request):

@@ -17,16 +17,16 @@ TASKS = ["count_words", "add_up"]
 ROUTES = ["POST /wordcount"]
 ENV = {"SERVICE_URL": service.url, "no_proxy": "*"}
 LETTERS = r"[^\W\d_]+"
-FOUR = {"text": "Curiouser and curiouser! cried the Hatter. " * 4, "parts": 4}
+FOUR = {"text": "Curiouser and curiouser! " * 4, "parts": 4}
 TEXTS = (  # the text, the number of parts, the stop words
-    ("", 3, []),
-    ("Alice", 5, []),
-    ("The cat saw the Cat; THE CAT ran.", 2, ["the"]),
-    ("The cat saw the Cat; THE CAT ran.", 2, ["cat", "ran"]),
-    ("Don't! ‘I don’t know,’ said the March-Hare--'tis _my_ tea: isn't it?", 3, ["the"]),
-    ("wonderland " * 13, 4, []),
-    ("São Paulo, SÃO PAULO, Sa\u0303o Paulo", 2, []),
-    ("one\ntwo\n\ntwo\tthree three three", 100, []),
+    ("", 3, ""),
+    ("Alice", 5, ""),
+    ("The cat saw the Cat; THE CAT ran.", 2, "the"),
+    ("The cat saw the Cat; THE CAT ran.", 2, "cat ran"),
+    ("Don't! \u2018I don\u2019t know,\u2019 said the March-Hare--'tis _my_ tea: isn't it?", 3, "the"),
+    ("wonderland " * 13, 4, ""),
+    ("São Paulo, SÃO PAULO, Sa\u0303o Paulo", 2, ""),
+    ("one\ntwo\n\ntwo\tthree three three", 100, ""),
 )
 WRONG = (
     *(5, [], "text", None, {}, {"text": 5}, {"text": None}, {"text": ["a"]}, {"parts": 4}),
@@ -62,7 +62,7 @@ def test_right(program):
     """a text is counted right, into however many parts it is cut"""
     for text, parts, words in TEXTS:
         service.plan(words=words)
-        counted_right(program, {"text": text, "parts": parts}, words)
+        counted_right(program, {"text": text, "parts": parts})
     service.plan()
     counted_right(program, {"book": "alice"})
 
@@ -144,18 +144,18 @@ def test_gives_up(program):
     counted_right(program, FOUR, because=_("the service is well again"))
 
 
-def counted_right(program, body, words=None, because=""):
+def counted_right(program, body, because=""):
     """Fail unless this text is counted right."""
     text = body["text"] if "text" in body else (HERE / "alice.txt").read_text(encoding="utf-8")
     result = program.result(program.accepted("/wordcount", body), PATIENCE)
-    expect(result, counted(text, words), because=because)
+    expect(result, counted(text), because=because)
 
 
-def counted(text, words=None):
-    """What should come out for a text, with these stop words, or the usual ones."""
-    text = unicodedata.normalize("NFC", text).replace("’", "'").lower()
+def counted(text):
+    """What should come out for a text, with the stop words that the service has now."""
+    text = unicodedata.normalize("NFC", text).replace("\u2019", "'").lower()
     found = re.findall(rf"{LETTERS}(?:'{LETTERS})*", text)
-    times = Counter(word for word in found if word not in (service.words if words is None else words))
+    times = Counter(word for word in found if word not in service.words)
     top = sorted(times.items(), key=lambda one: (-one[1], one[0]))[:10]
     return {"total": sum(times.values()), "distinct": len(times), "top": [list(one) for one in top]}
 

@@ -17,8 +17,10 @@ PORT = 5007
 USUALLY = "200", "200", "503"
 SLOW = 1  # seconds that an answer takes, where a class looks on
 HOLD = 20  # seconds after which a request that is held is answered after all
-WORDS = """a about all an and as at be but by for from had have he her herself his i if in into is it its me my no not of
-off on or out she so that the them then there they this to up very was were what when with would you""".split()
+WORDS = """
+a about all an and as at be but by for from had have he her herself his i if in into is it its me my no not of off
+on or out she so that the them then there they this to up very was were what when with would you
+"""
 
 
 class Service(ThreadingHTTPServer):
@@ -42,7 +44,7 @@ class Service(ThreadingHTTPServer):
         """Give these answers to the next requests, and then those of `then` in turn; `held` is 200, when it is let."""
         with self.lock:
             self.answers = itertools.chain(answers, itertools.cycle(then))
-            self.words, self.gate = words, threading.Event()
+            self.words, self.gate = words.split(), threading.Event()
             self.asked = self.held = 0
 
     def release(self):

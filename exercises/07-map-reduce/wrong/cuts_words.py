@@ -59,11 +59,11 @@ def cut(text, parts):
 
 def words_of(text):
     """The words of a text in small letters; an accented letter is always one character."""
-    return WORD.findall(unicodedata.normalize("NFC", text).replace("’", "'").lower())
+    return WORD.findall(unicodedata.normalize("NFC", text).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").lower())
 
 
 def stop_words():
-    """Ask the service for the words that are too frequent to tell anything; raises ServiceError where it is not well."""
+    """Ask the service which words are too frequent to tell anything; raises ServiceError where it is not well."""
     try:
         with urlopen(f"{SERVICE_URL}/stopwords", timeout=10) as answer:
             return json.load(answer)

@@ -26,7 +26,7 @@ from kombu.utils import json as kombu_json
 from redis.exceptions import AuthenticationError, NoPermissionError, OutOfMemoryError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
-from classroom.chords import ChordBackend
+from classroom.chords import ChordBackend, is_part
 from ledger import TERMINAL, Ledger
 
 BROKER_AWAY = OperationalError, LimitExceeded, RedisError, OSError
@@ -294,13 +294,14 @@ class RecordedBackend(ChordBackend):
         return isinstance(exc, OutOfMemoryError) or super().exception_safe_to_retry(exc)
 
     def store_result(self, task_id, result, state, traceback=None, request=None, **kwargs):
-        """Store how a task ended, unless the ledger knows an earlier end."""
-        if self.accepted(task_id, result, state, request):
+        """Store how a task ended, unless the ledger knows an earlier end; it hears of a part of a chord later."""
+        part = is_part(request) and state in TERMINAL
+        if self.holds(request) if part else self.accepted(task_id, result, state, request):
             return super().store_result(task_id, result, state, traceback, request, **kwargs)
 
     def mark_as_done(self, task_id, result, request=None, store_result=True, state=states.SUCCESS):
         """The task returned; the ledger hears it also of a task that stores no result."""
-        if not store_result:
+        if not (store_result or is_part(request)):
             self.accepted(task_id, result, state, request)
         super().mark_as_done(task_id, result, request, store_result, state)
 
@@ -308,13 +309,13 @@ class RecordedBackend(ChordBackend):
         """The task failed; the ledger hears it also of a task that stores no result, but not of a stale attempt."""
         if getattr(request, "attempt", None) and not self.holds(request):
             return
-        if not store_result:
+        if not (store_result or is_part(request)):
             self.accepted(task_id, exc, states.FAILURE, request)
         super().mark_as_failure(task_id, exc, traceback, request, store_result, **kwargs)
 
     def accepted(self, task_id, result, state, request):
         """Tell the ledger; False when this attempt's word comes too late."""
-        attempt, worker = (getattr(request, name, None) or "" for name in ("attempt", "hostname"))
+        attempt = getattr(request, "attempt", None) or ""
         step = self.app.ledger.step
         if state == states.RETRY:
             return bool(step("retried", task_id, attempt, problem(result)))
@@ -322,8 +323,7 @@ class RecordedBackend(ChordBackend):
             return True
         value = dumps(result) if state == states.SUCCESS else ""
         error = problem(result, self.soft_limit(request)) if state == states.FAILURE else ""
-        if getattr(request, "chord", None):
-            self.tell_chord(request, state, result)
+        worker = getattr(request, "hostname", None) or ""
         return bool(step("ended", task_id, attempt, worker, state, value, error))
 
     def soft_limit(self, request):

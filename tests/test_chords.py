@@ -27,8 +27,26 @@ def test_a_part_whose_process_dies_as_it_ends_counts_once(chords, tmp_path, plac
     assert (tmp_path / f"died{place}").exists() == (place < PLACES[-1])
 
 
-def test_a_part_that_is_given_up_fails_its_chord(chords):
-    status = chords.ended(chords.post("/chord/deadly").json()["task_id"])
+def test_a_part_may_be_a_group_or_a_chord(chords):
+    status = chords.ended(chords.post("/chord/nested").json()["task_id"])
+    assert status["state"] == "SUCCESS" and str(status["result"]).count("quick") == 3, status
+    assert str(status["result"]).count("silent") == 1, status
+
+
+@pytest.mark.parametrize("name", ["deadly", pytest.param("deadlier", marks=pytest.mark.slow)])
+def test_a_part_that_is_given_up_fails_its_chord(chords, name):
+    # Given a chord with a part that is the end of each process, or each worker, that runs it
+    task_id = chords.post(f"/chord/{name}").json()["task_id"]
+    # When there is always another worker, I expect the last task not to wait for ever
+    [worker] = chords.cluster.workers
+
+    def ended():
+        if not worker.alive:
+            worker.restart()
+        return chords.status(task_id)["finished_at"]
+
+    until(ended, timeout=60, what=f"{task_id} to end")
+    status = chords.status(task_id)
     assert status["state"] == "FAILURE" and "given up" in status["error"]["message"]
 
 

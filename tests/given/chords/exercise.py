@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from celery import chord, shared_task
+from celery import chord, group, shared_task
 from flask import Blueprint, request
 
 bp = Blueprint("chords", __name__)
@@ -61,10 +61,30 @@ def deadly():
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@shared_task(name="deadlier")
+def deadlier():
+    """Be the end of every worker that runs it."""
+    os.kill(os.getppid(), signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@shared_task(name="silent", ignore_result=True)
+def silent():
+    """Return what nobody else is to keep."""
+    return "silent"
+
+
+@bp.post("/chord/nested")
+def start_nested():
+    """Send a chord of a group and a chord."""
+    parts = [group(quick.s(), quick.s()), chord([quick.s(), silent.s()], joined.s())]
+    return {"task_id": chord(parts)(joined.s()).id}, 202
+
+
 @bp.post("/chord/<name>")
 def start(name):
     """Send a chord with a part of this name; the ids of group and part come too."""
-    last = chord([quick.s(), {"quick": quick, "deadly": deadly}[name].s()])(joined.s())
+    last = chord([quick.s(), {"quick": quick, "deadly": deadly, "deadlier": deadlier}[name].s()])(joined.s())
     return {"task_id": last.id, "group_id": last.parent.id, "part_id": last.parent.results[1].id}, 202
 
 

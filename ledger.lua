@@ -130,11 +130,16 @@ function steps.progress(id, attempt, progress)
   return get(id, 'cancelled') and 0 or 1
 end
 
+-- Whether this attempt may end the task; an attempt without a number may where no other worker has the task.
+function steps.holds(id, attempt, worker)
+  if attempt == '' then return not is_terminal(id) and (worker == '' or (get(id, 'worker') or worker) == worker) end
+  return not is_terminal(id) and get(id, 'attempt') == attempt
+end
+
 -- The first end wins; a stale attempt's comes too late, as does that of a worker that lost the task to another.
 function steps.ended(id, attempt, worker, state, result, error)
-  if attempt ~= '' and get(id, 'attempt') ~= attempt then return 0 end
-  if is_terminal(id) then return attempt ~= '' and get(id, 'state') == state and 1 or 0 end -- 1: asked before
-  if attempt == '' and worker ~= '' and get(id, 'worker') and get(id, 'worker') ~= worker then return 0 end
+  local asked_before = get(id, 'attempt') == attempt and get(id, 'state') == state
+  if not steps.holds(id, attempt, worker) then return asked_before and 1 or 0 end
   set_once(id, 'submitted', stamp(now))
   if result ~= '' then set(id, 'result', result) end
   finish(id, state, error)

@@ -16,7 +16,7 @@ import celery
 from billiard import current_process
 from celery import states
 from celery.app.amqp import AMQP, task_message
-from celery.backends.redis import RedisBackend, ResultConsumer
+from celery.backends.redis import ResultConsumer
 from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded, TimeLimitExceeded
 from celery.utils.log import get_logger
 from celery.worker import request, state
@@ -26,6 +26,7 @@ from kombu.utils import json as kombu_json
 from redis.exceptions import AuthenticationError, NoPermissionError, OutOfMemoryError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
+from classroom.chords import ChordBackend, is_part
 from ledger import TERMINAL, Ledger
 
 BROKER_AWAY = OperationalError, LimitExceeded, RedisError, OSError
@@ -208,7 +209,7 @@ class Request(request.Request):
     def reject(self, requeue=False):
         """Refuse the message; it goes back to the queue when the process that ran it died."""
         if requeue:
-            self.task.app.ledger.step("returned", self.id, self.hostname, self.why)
+            self.give_back(self.why)
         super().reject(requeue)
         if requeue and self.why == "process":  # Celery gives it back in its next turn: this comes in the one after that
             call_soon = self._on_reject.fun
@@ -218,7 +219,13 @@ class Request(request.Request):
     def cancel(self, *args, **kwargs):
         """Stop the attempt because the worker stops; its message goes back to the queue."""
         super().cancel(*args, **kwargs)
-        self.task.app.ledger.step("returned", self.id, self.hostname, "returned")
+        self.give_back("returned")
+
+    def give_back(self, why):
+        """Tell the ledger that the attempt is over; where that is the end of the task, its chord has to hear it."""
+        app = self.task.app
+        app.ledger.step("returned", self.id, self.hostname, why)
+        app.backend.tell_refusal(self._context)
 
     def on_failure(self, exc_info, *args, **kwargs):
         """The attempt ended with an exception, one of Celery's own among them."""
@@ -241,6 +248,7 @@ class RecordedTask(celery.Task):
         asking = self.name, self.request.hostname, slot(), tag, secrets.token_hex(4)
         self.request.attempt = self.app.ledger.step("started", task_id, *asking)
         if not self.request.attempt:
+            self.backend.tell_refusal(self.request)
             raise Refused(f"{task_id} has ended, or runs elsewhere")
 
     def update_state(self, task_id=None, state=None, meta=None, **kwargs):
@@ -276,7 +284,7 @@ class LateConsumer(ResultConsumer):
         return super()._wait_for_pending(result, **kwargs)
 
 
-class RecordedBackend(RedisBackend):
+class RecordedBackend(ChordBackend):
     """Celery's result backend, which tells the ledger first how each task ended."""
 
     ResultConsumer = LateConsumer
@@ -286,19 +294,22 @@ class RecordedBackend(RedisBackend):
         return isinstance(exc, OutOfMemoryError) or super().exception_safe_to_retry(exc)
 
     def store_result(self, task_id, result, state, traceback=None, request=None, **kwargs):
-        """Store how a task ended, unless the ledger knows an earlier end."""
-        if self.accepted(task_id, result, state, request):
+        """Store how a task ended, unless the ledger knows an earlier end; it hears of a part of a chord later."""
+        part = is_part(request) and state in TERMINAL
+        if self.holds(request) if part else self.accepted(task_id, result, state, request):
             return super().store_result(task_id, result, state, traceback, request, **kwargs)
 
     def mark_as_done(self, task_id, result, request=None, store_result=True, state=states.SUCCESS):
         """The task returned; the ledger hears it also of a task that stores no result."""
-        if not store_result:
+        if not (store_result or is_part(request)):
             self.accepted(task_id, result, state, request)
         super().mark_as_done(task_id, result, request, store_result, state)
 
     def mark_as_failure(self, task_id, exc, traceback=None, request=None, store_result=True, **kwargs):
-        """The task failed; the ledger hears it also of a task that stores no result."""
-        if not store_result:
+        """The task failed; the ledger hears it also of a task that stores no result, but not of a stale attempt."""
+        if getattr(request, "attempt", None) and not self.holds(request):
+            return
+        if not (store_result or is_part(request)):
             self.accepted(task_id, exc, states.FAILURE, request)
         super().mark_as_failure(task_id, exc, traceback, request, store_result, **kwargs)
 

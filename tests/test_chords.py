@@ -1,0 +1,92 @@
+"""Chords: each part counts once, whatever becomes of the workers that run it, and none is waited for in vain."""
+
+import pytest
+from parts import Api, given, until
+
+from classroom.local.cluster import LocalCluster
+
+PLACES = 1, 2, 3, 4  # a part's result is written down three times
+
+
+@pytest.fixture(scope="module")
+def chords(tmp_path_factory):
+    """A cluster of one worker that knows the chords."""
+    folder = tmp_path_factory.mktemp("chords")
+    with LocalCluster(folder, workers=1, env=given("chords")) as cluster, Api(cluster.url) as api:
+        api.cluster = cluster
+        yield api
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_part_whose_process_dies_as_it_ends_counts_once(chords, tmp_path, place):
+    # Given a chord, one of whose parts dies while its result is written down for the first, second … time
+    task_id = chords.post("/chord/dying", json={"place": place, "folder": str(tmp_path)}).json()["task_id"]
+    # I expect its last task to be sent, with the results of both
+    status = chords.ended(task_id)
+    assert (status["state"], status["result"]) == ("SUCCESS", ["quick", "last words"]), status
+    assert (tmp_path / f"died{place}").exists() == (place < PLACES[-1])
+
+
+def test_a_part_may_be_a_group_or_a_chord(chords):
+    status = chords.ended(chords.post("/chord/nested").json()["task_id"])
+    assert status["state"] == "SUCCESS" and str(status["result"]).count("quick") == 3, status
+    assert str(status["result"]).count("silent") == 1, status
+
+
+@pytest.mark.parametrize("name", ["deadly", pytest.param("deadlier", marks=pytest.mark.slow)])
+def test_a_part_that_is_given_up_fails_its_chord(chords, name):
+    # Given a chord with a part that is the end of each process, or each worker, that runs it
+    task_id = chords.post(f"/chord/{name}").json()["task_id"]
+    # When there is always another worker, I expect the last task not to wait for ever
+    [worker] = chords.cluster.workers
+
+    def ended():
+        if not worker.alive:
+            worker.restart()
+        return chords.status(task_id)["finished_at"]
+
+    until(ended, timeout=60, what=f"{task_id} to end")
+    status = chords.status(task_id)
+    assert status["state"] == "FAILURE" and "given up" in status["error"]["message"]
+
+
+def test_a_part_that_is_cancelled_while_it_waits_fails_its_chord(chords):
+    # Given a chord whose parts wait behind another task
+    busy = chords.submit(seconds=1)
+    ids = chords.post("/chord/quick").json()
+    # When one of them is cancelled, I expect the last task to wait for it no longer
+    assert chords.post(f"/cancel/{ids['part_id']}").json()["state"] == "REVOKED"
+    status = chords.ended(ids["task_id"])
+    assert status["state"] == "FAILURE" and "cancelled" in status["error"]["message"]
+    assert chords.status(busy)["state"] == "SUCCESS"
+
+
+def test_a_chord_is_completed_by_another_when_the_one_who_was_about_to_do_it_died(chords):
+    # Given a chord that somebody has begun to complete, and then died
+    busy = chords.submit(seconds=1)
+    ids = chords.post("/chord/quick").json()
+    chords.cluster.ledger.redis.set(f"celery-taskset-meta-{ids['group_id']}.c", "somebody", ex=6)
+    assert chords.status(busy)["state"] != "SUCCESS"
+    # I expect its last task to be sent nevertheless
+    status = chords.ended(ids["task_id"])
+    assert (status["state"], status["result"]) == ("SUCCESS", ["quick", "quick"]), status
+
+
+def test_an_attempt_that_lost_its_part_does_not_speak_for_it(start, tmp_path):
+    # Given a chord, one of whose parts runs on a worker that stands still, and so on another, too
+    cluster = start(workers=2, env=given("chords"))
+    with Api(cluster.url) as api:
+        ids = api.post("/chord/slow", json={"folder": str(tmp_path)}).json()
+        name = until(lambda: api.status(ids["part_id"])["worker"], what="the part to run")
+        first = next(worker for worker in cluster.workers if worker.name == name.partition("@")[0])
+        first.freeze()
+        until(lambda: api.status(ids["part_id"])["attempt"] == 2, what="a second attempt")
+        # When the first attempt goes on, and fails
+        (tmp_path / "end1").touch()
+        first.thaw()
+        until(lambda: first.said("ValueError: too late"), what="the first attempt to fail")
+        # I expect the chord to wait for the second one
+        assert api.status(ids["task_id"])["state"] == "PENDING"
+        (tmp_path / "end2").touch()
+        status = api.ended(ids["task_id"])
+        assert (status["state"], status["result"]) == ("SUCCESS", ["quick", "slow"]), status

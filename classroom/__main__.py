@@ -6,6 +6,7 @@ import re
 import sys
 import time
 import urllib.parse
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -319,6 +320,11 @@ def scale(work, tasks, plot):
 
 for command in (*check.COMMANDS, *author.COMMANDS):
     lab.add_command(command)
+
+with suppress(ModuleNotFoundError):  # the students' copy has no grader
+    from classroom.grade.command import grade
+
+    lab.add_command(grade)
 
 
 @lab.command(short_help="Check that everything works.", context_settings={"ignore_unknown_options": True})

@@ -64,7 +64,7 @@ def look(program):
 
 
 def own_file(path):
-    """What is in this file, which the student's code may have changed; raises OSError where it is no file of its own."""
+    """What is in this file, which the student's code may have made another; raises OSError where it is none."""
     with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), encoding="utf-8") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(f"{path} is no file")

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from classroom.local.cluster import ROOT
 from classroom.words import language
 
 INSTALL = "sudo apt install bubblewrap"
+RISK = "Without a sandbox, and at your own risk: ./lab grade --unisolated"
 MNT = Path("/mnt")
 PROJECT, VENV, CHECKS, EXERCISES, DATA = (MNT / name for name in ("project", "venv", "checks", "exercises", "data"))
 ROOM = DATA / "room"  # all that a student's code may write to, of limited size
@@ -103,9 +105,31 @@ def bwrap():
         raise NoSandbox(
             "Submissions are graded in a sandbox, and bubblewrap, which makes it, is not installed:\n"
             f"  {INSTALL}\n"
-            "Without a sandbox, and at your own risk: ./lab grade --unisolated"
+            f"{RISK}"
         )
     return found
+
+
+def prove(exercise):
+    """Make an empty sandbox, and start Python in it; raises NoSandbox where that does not work."""
+    with tempfile.TemporaryDirectory(prefix="lab-grade-") as folder:
+        (Path(folder) / "exercises").mkdir()
+        place = sandbox(exercise, Path(folder))
+        make_home = ["sh", "-c", 'mkdir "$0" && exec "$@"', str(ROOM / "home")]
+        command = [*place.around, *make_home, *place.inside, place.python, "-c", "import celery, flask"]
+        env = place.env | {"PYTHONPATH": str(place.root)}
+        try:
+            done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise NoSandbox(f"An empty sandbox did not start within {PATIENCE} s. Is this machine busy?") from None
+    if done.returncode:
+        raise NoSandbox(
+            "Submissions are graded in a sandbox, and none can be made here. bubblewrap says:\n"
+            f"  {done.stderr.strip()[-500:]}\n"
+            "Where this user may make no namespaces, root may: sudo ./lab grade. Ubuntu lets all users make them with\n"
+            "  sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0\n"
+            f"{RISK}"
+        )
 
 
 @cache

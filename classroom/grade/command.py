@@ -11,7 +11,7 @@ from classroom.local.stop import Stop, heed_signals
 
 UNISOLATED = """\
 Without a sandbox each submission runs as you do: it may read and change all that you may, your keys and the other
-submissions among it, call others over the network, and stop what you run. Do this only where you know who wrote them."""
+submissions among it, call others over the network, and stop what you run. Only where you trust who wrote them."""
 
 
 @click.command(short_help="For teachers: grade what a class has handed in.")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from classroom.check.place import Place
 from classroom.check.run import DISK
+from classroom.grade import seccomp
 from classroom.local.cluster import ROOT
 from classroom.words import language
 
@@ -40,6 +41,8 @@ def sandbox(exercise, folder):
     (folder / "data" / "room").mkdir(parents=True)
     (folder / "data" / "cluster").mkdir(mode=0o700)
     (folder / "data" / "hosts").write_text(HOSTS)
+    if filter := seccomp.program():
+        (folder / "data" / "filter").write_bytes(filter)
     env = {"PATH": PATH, "LANG": "C.UTF-8", "LAB_LANG": language(), "LAB_DIR": str(DATA), "HOME": str(DATA)}
     around = tuple(around_the_checker(exercise.folder, folder))
     return Place(CHECKS, EXERCISES, DATA, env, PROJECT, python(), around, tuple(around_the_program()))
@@ -59,7 +62,11 @@ def around_the_checker(exercise, folder):
 
 def around_the_program():
     """Bubblewrap's command for what runs the student's code: Python, the project's code, and a room to write in."""
-    yield from (bwrap(), "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
+    if seccomp.program():
+        yield from ("sh", "-c", f'exec "$0" "$@" 9<{DATA / "filter"}', bwrap(), "--seccomp", "9")
+    else:
+        yield bwrap()
+    yield from ("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
     yield from ("--uid", "65534", "--gid", "65534", "--hostname", "classroom", "--cap-drop", "ALL")
     if "--disable-userns" in bwrap_help():  # bubblewrap 0.8
         yield "--disable-userns"

@@ -6,7 +6,7 @@ import re
 import sys
 import time
 import urllib.parse
-from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -321,7 +321,7 @@ def scale(work, tasks, plot):
 for command in (*check.COMMANDS, *author.COMMANDS):
     lab.add_command(command)
 
-with suppress(ModuleNotFoundError):  # the students' copy has no grader
+if find_spec("classroom.grade"):  # the students' copy has no grader
     from classroom.grade.command import grade
 
     lab.add_command(grade)

@@ -8,6 +8,7 @@ import click
 
 from classroom.check.exercise import every, shown
 from classroom.local.stop import Stop, heed_signals
+from classroom.words import use
 
 UNISOLATED = """\
 Without a sandbox each submission runs as you do: it may read and change all that you may, your keys and the other
@@ -40,6 +41,7 @@ def grade(submissions, out, jobs, unisolated):
 
     if out.resolve().is_relative_to(submissions.resolve()):
         raise click.ClickException(f"{out} lies among the submissions. Name a folder outside: --out ../grades")
+    use(Path(__file__).parent)
     heed_signals()
     try:
         found, notes = collect(submissions)

@@ -18,7 +18,7 @@ def page(student, entries, notes):
         language=language(),
         student=student,
         heading=_("What your program does, {student}", student=student),
-        explained=_("Your files were run on a private broker and real workers. Each line below is one promise."),
+        explained=_("Your files were run on a private broker and real workers. Each block below is one promise."),
         not_graded=_("Not graded"),
         notes=notes,
         parts=[part(exercise, entry) for exercise, entry in entries],

@@ -33,4 +33,5 @@ def checks(file):
     """The checks in a file: key and title, in the student's language."""
     for one in ast.parse(file.read_text(encoding="utf-8")).body:
         if isinstance(one, ast.FunctionDef) and one.name.startswith("test_"):
-            yield one.name.removeprefix("test_").replace("_", "-"), _(" ".join(ast.get_docstring(one).split()))
+            promise = " ".join(ast.get_docstring(one).split())
+            yield one.name.removeprefix("test_").replace("_", "-"), _(promise)

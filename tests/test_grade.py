@@ -254,6 +254,20 @@ def expect_rows(desk, said, **env):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_what_nobody_can_tell_is_to_look_at_and_takes_no_points_off(desk):
+    # Given a task that keeps the broker busy with a script that does not end
+    act = """import os, redis
+    redis.Redis.from_url(os.environ["CELERY_BROKER_URL"]).eval("while true do end", 0)"""
+    desk.hand_in("ana", working(act))
+    desk.grade(seconds=380)
+    row = desk.rows()["ana"]
+    assert (row["verdict"], row["failed"], row["score"]) == ("to look at", "0", "100.0"), row
+    assert "the private broker stopped answering" in row["reason"]
+    assert "That is no fault of yours" in desk.file("ana", "feedback.html")
+
+
+@pytest.mark.slow
 def test_interrupted_it_keeps_what_is_done_and_goes_on_from_there(desk):
     # Given one that is quick to grade, and others that are not
     desk.hand_in("ana", "")
@@ -292,6 +306,15 @@ def test_without_bubblewrap_it_stops_and_names_the_line_that_installs_it(desk, t
     said = desk.grade(code=1, PATH=str(tools))
     assert "sudo apt install bubblewrap" in said and "--unisolated" in said
     assert not desk.out.exists()
+
+
+def test_a_student_reads_it_in_portuguese_where_the_teacher_does(desk):
+    desk.hand_in("ana", "", "notes.txt").with_name("01.py").symlink_to("/etc/passwd")
+    desk.grade(LAB_LANG="pt")
+    page = desk.file("ana", "feedback.html")
+    for said in ("O que o seu programa faz, ana", "01.py é um link simbólico", "passaram: 0, falharam: 1", "Sem nota"):
+        assert said in page
+    assert "link simbólico" in desk.rows()["ana"]["reason"] and '"language": "pt-BR"' in desk.file("ana", "grades.json")
 
 
 @pytest.mark.slow
@@ -340,7 +363,9 @@ def test_no_points_are_off_for_what_nobody_could_tell():
 
 def test_a_reason_says_nothing_that_changes_from_run_to_run():
     reasons = [
-        marks.short(f"{id} on worker1@{host} after {seconds} s, 0x7f{id[:4]}, {number} processes")
+        marks.short(
+            f"{id} on worker{number % 2}@{host} after {seconds} s, {number % 7} % done, 0x7f{id[:4]}, {number} processes"
+        )
         for id, host, seconds, number in (
             ("b7c9217d-a5e5-44d0-946c-afb6614072af", "lab-1", 1.25, 63),
             ("0ea6614c-a5e5-44d0-946c-afb7c9217072", "lab-22", 12, 5120),

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -45,12 +46,11 @@ def grade(submissions, out, jobs, unisolated):
     heed_signals()
     try:
         found, notes = collect(submissions)
+        batch = Batch(found, Gradebook(out), jobs or os.cpu_count() or 1, isolated=not unisolated)
         if unisolated:
             click.echo(UNISOLATED, err=True)
-        else:
+        elif batch.left:
             prove(every()[0])
-        book = Gradebook(out)
-        batch = Batch(found, book, jobs or os.cpu_count() or 1, isolated=not unisolated)
         sys.exit(finish(batch, found, notes))
     except NoSandbox as error:
         raise click.ClickException(str(error)) from None
@@ -80,15 +80,15 @@ def finish(batch, found, notes):
 
 def follow(batch):
     """Check what is left, with a progress bar, or where there is no terminal with a line for each."""
-    if not sys.stdout.isatty():
-        for submission, row in batch.results():
-            click.echo(f"{named(submission)}: {row['verdict']}, {row['passed']} of {row['of']} passed")
-        return
-    if batch.left:
-        with click.progressbar(length=len(batch.left), label="Grading", item_show_func=str, show_pos=True) as bar:
-            bar.update(0, "")
-            for submission, row in batch.results():
-                bar.update(1, f"{named(submission)}: {row['verdict']}")
+    with closing(batch.results()) as graded:
+        if not sys.stdout.isatty():
+            for submission, row in graded:
+                click.echo(f"{named(submission)}: {row['verdict']}, {row['passed']} of {row['of']} passed")
+        elif batch.left:
+            with click.progressbar(length=len(batch.left), label="Grading", item_show_func=str, show_pos=True) as bar:
+                bar.update(0, "")
+                for submission, row in graded:
+                    bar.update(1, f"{named(submission)}: {row['verdict']}")
 
 
 def named(submission):

@@ -364,7 +364,7 @@ def test_no_points_are_off_for_what_nobody_could_tell():
 def test_a_reason_says_nothing_that_changes_from_run_to_run():
     reasons = [
         marks.short(
-            f"{id} on worker{number % 2}@{host} after {seconds} s, {number % 7} % done, 0x7f{id[:4]}, {number} processes"
+            f"{id} on worker{number % 2}@{host} after {seconds} s, {number % 7} %, 0x7f{id[:4]}, {number} processes"
         )
         for id, host, seconds, number in (
             ("b7c9217d-a5e5-44d0-946c-afb6614072af", "lab-1", 1.25, 63),

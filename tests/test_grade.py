@@ -152,6 +152,10 @@ LOADS = {
     "binary": (b"\x00\xff\xfe\x89PNG", "null bytes|SyntaxError"),
     "loop": ("while True: pass", "still being loaded"),
     "forges": (loading(FORGES), "Python ended while it loaded it"),
+    "invents": (
+        loading("import os\nopen(os.environ['HOME'] + '/found.json', 'w').write('[' * 9999)\nos._exit(0)"),
+        "Python ended while it loaded it",
+    ),
     "links": (
         loading("import os\nos.symlink('/etc/hostname', os.environ['HOME'] + '/found.json')\nos._exit(0)"),
         "Python ended while it loaded it",

@@ -23,7 +23,7 @@ def test_loads(looked, program):
     """your file can be loaded, and has what is asked for"""
     found, asked_tasks, asked_routes = looked
     if found["broken"]:
-        place, line, what = split(program.own_words(found["broken"]))
+        place, line, what = split(program.own_words(str(found["broken"])))
         raise Failed(_("a file that Python can load"), what, because=f"{place}, {line}")
     for name in asked_tasks:
         if name not in found["tasks"]:
@@ -53,14 +53,27 @@ def look(program):
         process = psutil.Popen(command, env=env, cwd=ROOT, start_new_session=True, **quiet)
     wait(process)
     try:
-        return json.loads(own_file(result))
-    except (OSError, ValueError):
+        return understood(own_file(result))
+    except (OSError, ValueError, RecursionError):
         last = said.read_text(errors="replace").strip().splitlines()[-1:]
         raise Failed(
             _("a file that Python can load"),
             _("Python ended while it loaded it, with exit code {code}", code=process.returncode),
             because=program.own_words("".join(last)),
         ) from None
+
+
+def understood(text):
+    """What was found, which the student's code may have written itself; raises ValueError where it is not that."""
+    found = json.loads(text)
+    if not isinstance(found, dict) or found.keys() != {"broken", "tasks", "routes"}:
+        raise ValueError("not what is looked for")
+    for names in (found["tasks"], found["routes"]):
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError("no list of names")
+    if found["broken"] is not None:
+        split(str(found["broken"]))
+    return found
 
 
 def own_file(path):
@@ -73,7 +86,7 @@ def own_file(path):
 
 def wait(process):
     """Wait until the file has been loaded; raises Failed where it works, or waits, for too long."""
-    began = time.monotonic()
+    began, worked = time.monotonic(), 0
     while process.poll() is None:
         with suppress(psutil.Error):
             family = [process, *process.children(recursive=True)]  # in a sandbox it is not the first that works

@@ -16,6 +16,7 @@ from classroom.grade.submissions import Unreadable
 from classroom.words import language, use
 
 PATIENCE = 2 * LIMIT  # seconds for a submission: others run beside it
+LONGEST = 4000  # characters of each text in a verdict
 TRIES = 2  # for a submission of which something could not be decided
 
 
@@ -89,5 +90,11 @@ class Batch:
 
 
 def clean(document):
-    """The document without what no file can hold: halves of characters, which an answer in JSON may have."""
-    return json.loads(json.dumps(document, ensure_ascii=False).encode(errors="replace"))
+    """The document without texts of any length, and without halves of characters, which no file can hold."""
+    checks = [{name: short(value) for name, value in one.items()} for one in document["checks"]]
+    return json.loads(json.dumps(document | {"checks": checks}, ensure_ascii=False).encode(errors="replace"))
+
+
+def short(value):
+    """A value of a verdict, cut where it is a very long text."""
+    return f"{value[:LONGEST]}…" if isinstance(value, str) and len(value) > LONGEST else value

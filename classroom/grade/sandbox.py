@@ -110,7 +110,7 @@ def bwrap():
     found = shutil.which("bwrap")
     if not found:
         raise NoSandbox(
-            "Submissions are graded in a sandbox, and bubblewrap, which makes it, is not installed:\n"
+            "Submissions are graded in a sandbox, and bubblewrap, which makes it on Linux, is not installed:\n"
             f"  {INSTALL}\n"
             f"{RISK}"
         )

@@ -27,7 +27,11 @@ ROOM = DATA / "room"  # all that a student's code may write to, of limited size
 CODE = "app.py", "tasks.py", "ledger*", "recovery.lua", "gunicorn.conf.py", "classroom"  # no exercise, no solution
 SYSTEM = "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"
 ETC = "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/alternatives"
-HOSTS = "127.0.0.1 localhost\n::1 localhost\n"
+NOBODY = "65534"
+OWN_ETC = {
+    "hosts": "127.0.0.1 localhost\n::1 localhost\n",
+    "group": f"nogroup:x:{NOBODY}:\n",
+}  # Celery asks for the group
 PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 PATIENCE = 20  # seconds in which an empty sandbox starts
 
@@ -40,7 +44,8 @@ def sandbox(exercise, folder):
     """The place of a run in a sandbox, with its copies and data in the folder."""
     (folder / "data" / "room").mkdir(parents=True)
     (folder / "data" / "cluster").mkdir(mode=0o700)
-    (folder / "data" / "hosts").write_text(HOSTS)
+    for name, text in OWN_ETC.items():
+        (folder / "data" / name).write_text(text)
     if filter := seccomp.program():
         (folder / "data" / "filter").write_bytes(filter)
     env = {"PATH": PATH, "LANG": "C.UTF-8", "LAB_LANG": language(), "LAB_DIR": str(DATA), "HOME": str(DATA)}
@@ -67,7 +72,7 @@ def around_the_program():
     else:
         yield bwrap()
     yield from ("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
-    yield from ("--uid", "65534", "--gid", "65534", "--hostname", "classroom", "--cap-drop", "ALL")
+    yield from ("--uid", NOBODY, "--gid", NOBODY, "--hostname", "classroom", "--cap-drop", "ALL")
     if "--disable-userns" in bwrap_help():  # bubblewrap 0.8
         yield "--disable-userns"
     yield from the_system()
@@ -94,7 +99,9 @@ def the_system():
             yield from ("--ro-bind", str(path), str(path))
     for path in ETC:
         yield from ("--ro-bind-try", path, path)
-    yield from ("--ro-bind", str(DATA / "hosts"), "/etc/hosts", "--ro-bind-try", "/nix/store", "/nix/store")
+    for name in OWN_ETC:
+        yield from ("--ro-bind", str(DATA / name), f"/etc/{name}")
+    yield from ("--ro-bind-try", "/nix/store", "/nix/store")
     for prefix in {sys.base_prefix, os.path.realpath(sys.base_prefix)}:
         if not Path(prefix).is_relative_to("/usr"):
             yield from ("--ro-bind", prefix, prefix)

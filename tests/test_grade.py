@@ -368,11 +368,11 @@ def test_no_points_are_off_for_what_nobody_could_tell():
 def test_a_reason_says_nothing_that_changes_from_run_to_run():
     reasons = [
         marks.short(
-            f"{id} on worker{number % 2}@{host} after {seconds} s, {number % 7} %, 0x7f{id[:4]}, {number} processes"
+            f"{id} on worker{number % 2}@{host} after {seconds} s, {number % 7} %, 127.0.0.1:{number}, 0x7f{id[:4]}, {number} processes"
         )
         for id, host, seconds, number in (
             ("b7c9217d-a5e5-44d0-946c-afb6614072af", "lab-1", 1.25, 63),
             ("0ea6614c-a5e5-44d0-946c-afb7c9217072", "lab-22", 12, 5120),
         )
     ]
-    assert reasons[0] == reasons[1] and "processes" in reasons[0]
+    assert reasons[0] == reasons[1] and "127.0.0.1" in reasons[0] and "processes" in reasons[0]

@@ -12,7 +12,9 @@ LONGEST = 120  # characters of each field in a reason
 # What differs from one run to the next, and so has no place in a row that should not.
 CHANGES = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"  # a task's id
-    r"|0x[0-9a-f]+|\d+(?:[.,]\d+)?(?= (?:s|MB|%|processes|processos)(?!\w))|(?<=127\.0\.0\.1:)\d+|worker\d+@[\w.-]+"
+    r"|0x[0-9a-f]+|worker\d+@[\w.-]+|(?<=127\.0\.0\.1:)\d+"
+    r"|(?<![\d.])\d+\.\d+(?![\d.])"  # what was measured; no part of an address
+    r"|(?<![\d.])\d+(?= (?:s|MB|%|processes|processos)(?!\w))"
 )
 
 

@@ -121,8 +121,8 @@ def test_a_class_gets_its_rows_pages_and_results(desk):
     assert list(rows["bob"].values())[2:8] == ["failed", "3", "1", "3", "7", "42.9"]
     assert 'actual: {"digits": 1, "factorial": "0"}' in rows["bob"]["reason"]
     assert rows["'=cmd()"]["verdict"] == "failed"
-    assert "01.py is a symbolic link" in rows["carl"]["reason"] and "root:" not in str(rows)
-    assert "01.py is a folder" in rows["dora"]["reason"] and "1.py is none" in rows["fred"]["reason"]
+    assert "actual: 01.py, a symbolic link" in rows["carl"]["reason"] and "root:" not in str(rows)
+    assert "01.py, a folder" in rows["dora"]["reason"] and "1.py, which is no file" in rows["fred"]["reason"]
     for note in ("dora/77.py is named like no exercise", "fred/notes.txt", "eve is no student's folder"):
         assert f"Left alone: {note}" in said
     # and for each student what ./lab check would have said, in a page that needs nothing else
@@ -316,7 +316,7 @@ def test_a_student_reads_it_in_portuguese_where_the_teacher_does(desk):
     desk.hand_in("ana", "", "notes.txt").with_name("01.py").symlink_to("/etc/passwd")
     desk.grade(LAB_LANG="pt")
     page = desk.file("ana", "feedback.html")
-    for said in ("O que o seu programa faz, ana", "01.py é um link simbólico", "passaram: 0, falharam: 1", "Sem nota"):
+    for said in ("O que o seu programa faz, ana", "01.py, um link simbólico", "passaram: 0, falharam: 1", "Sem nota"):
         assert said in page
     assert "link simbólico" in desk.rows()["ana"]["reason"] and '"language": "pt-BR"' in desk.file("ana", "grades.json")
 

@@ -70,9 +70,10 @@ def reason(document, ended):
 
 def why(one):
     """What one check says, in one line, without what differs from run to run."""
-    names = _("expected:"), _("actual:"), _("because:")
-    fields = zip(names, ("expected", "actual", "because"), strict=True)
-    return ", ".join(f"{name} {short(one[field])}" for name, field in fields if field in one)
+    if one["verdict"] == UNDECIDED:
+        return short(one["because"])
+    # Not what it says of the cause, which may be the latest of several errors: the page has that.
+    return f"{_('expected:')} {short(one['expected'])}, {_('actual:')} {short(one['actual'])}"
 
 
 def short(words):

@@ -14,7 +14,7 @@ def refused(exercise, why):
     """A document like that of a run, in which the first check failed and all others need it."""
     (key, title), *others = [one for file in (Path(loads.__file__), *exercise.checks) for one in checks(file)]
     first = {"check": key, "title": title, "verdict": FAILED, "seconds": 0.0}
-    first |= {"expected": _("a file that Python can load"), "actual": _("none"), "because": why}
+    first |= {"expected": _("a file that Python can load"), "actual": why}
     needs = _("needs “{title}”", title=title)
     rest = [{"check": key, "title": one, "verdict": UNDECIDED, "seconds": 0.0, "because": needs} for key, one in others]
     return {

@@ -30,18 +30,18 @@ class Submission:
         """The bytes of the file; raises Unreadable where it is none, or none of its own."""
         for path in (self.file, self.file.parent):
             if path.is_symlink():
-                raise Unreadable(_("it should be a file, but {name} is a symbolic link", name=path.name))
+                raise Unreadable(_("{name}, a symbolic link", name=path.name))
         try:
             with open(os.open(self.file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    raise Unreadable(_("it should be a file, but {name} is none", name=self.file.name))
+                    raise Unreadable(_("{name}, which is no file", name=self.file.name))
                 content = file.read(MOST + 1)
         except IsADirectoryError:
-            raise Unreadable(_("it should be a file, but {name} is a folder", name=self.file.name)) from None
+            raise Unreadable(_("{name}, a folder", name=self.file.name)) from None
         except OSError as error:
-            raise Unreadable(_("it cannot be read: {why}", why=error.strerror)) from None
+            raise Unreadable(_("a file that cannot be read: {why}", why=error.strerror)) from None
         if len(content) > MOST:
-            raise Unreadable(_("it has more than {most} bytes", most=MOST))
+            raise Unreadable(_("a file of more than {most} bytes", most=MOST))
         return content
 
     @property

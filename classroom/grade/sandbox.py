@@ -30,10 +30,10 @@ ETC = "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtim
 NOBODY = "65534"
 OWN_ETC = {
     "hosts": "127.0.0.1 localhost\n::1 localhost\n",
-    "group": f"nogroup:x:{NOBODY}:\n",
-}  # Celery asks for the group
+    "group": f"nogroup:x:{NOBODY}:\n",  # Celery asks for it
+}
 PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
-PATIENCE = 20  # seconds in which an empty sandbox starts
+PATIENCE = 60  # seconds in which an empty sandbox starts
 
 
 class NoSandbox(Exception):

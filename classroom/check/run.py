@@ -58,6 +58,8 @@ class Run:
             try:
                 with os.fdopen(reading, encoding="utf-8") as news:
                     for line in news:
+                        if not line.endswith("\n"):  # pytest was ended in its middle
+                            break
                         yield from self.heard(json.loads(line))
                         if stop_at_first and self.verdicts and self.verdicts[-1]["verdict"] == FAILED:
                             return

@@ -10,7 +10,7 @@ from classroom.check.place import here
 from classroom.check.run import LIMIT, Run
 from classroom.grade.gradebook import checks_sha256
 from classroom.grade.marks import is_to_look_at
-from classroom.grade.refused import refused
+from classroom.grade.refused import refused, unmade
 from classroom.grade.sandbox import sandbox
 from classroom.grade.submissions import Unreadable
 from classroom.words import language, use
@@ -84,9 +84,11 @@ class Batch:
             self.running.add(run)
         try:
             list(run.lines())
+            return clean(run.document)
+        except Exception as error:  # whatever it is, the others are checked
+            return unmade(exercise, error)
         finally:
             self.running.discard(run)
-        return clean(run.document)
 
 
 def clean(document):

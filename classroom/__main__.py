@@ -6,6 +6,7 @@ import re
 import sys
 import time
 import urllib.parse
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -319,6 +320,11 @@ def scale(work, tasks, plot):
 
 for command in (*check.COMMANDS, *author.COMMANDS):
     lab.add_command(command)
+
+if find_spec("classroom.grade"):  # the students' copy has no grader
+    from classroom.grade.command import grade
+
+    lab.add_command(grade)
 
 
 @lab.command(short_help="Check that everything works.", context_settings={"ignore_unknown_options": True})

@@ -12,6 +12,7 @@ from classroom.words import ours
 COURSE = every() if any(one.solution.exists() for one in every()) else []  # a student's copy has nothing to prove
 CLAIMS = [claim for exercise in COURSE for claim in claims(exercise)]
 RUNNER = sorted(ROOT.glob("classroom/check/*.py"))
+GRADER = sorted(ROOT.glob("classroom/grade/*.py"))  # with words of its own: the students' copy has neither
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,9 @@ def test_an_exercise_has_all_that_it_should(exercise):
 def test_all_that_a_student_reads_is_translated():
     assert texts(RUNNER) and untranslated(ours, RUNNER) == []
     assert unused(ours, RUNNER) == []
+    grades = ours / "grade"
+    assert [text for text in untranslated(grades, GRADER) if text in untranslated(ours, GRADER)] == []
+    assert unused(grades, GRADER) == []
 
 
 def test_a_syntax_error_is_named_with_file_and_line_and_takes_nothing_else_down(start, tmp_path):

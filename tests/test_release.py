@@ -83,6 +83,8 @@ def test_a_student_can_work_in_the_copy(students):
     # and that what only a teacher needs says so
     assert "student's copy" in students.run("release", "../more", check=False)
     assert "student's copy" in students.run("new-exercise", "08-primes", check=False)
+    assert "No such command 'grade'" in students.run("grade", ".", check=False)
+    assert not (students.project / "classroom" / "grade").exists()
 
 
 @pytest.mark.slow

@@ -72,12 +72,16 @@ def every():
 
 def find(word):
     """The exercise of this name, number or beginning, or in whose folder or file this is; raises NoSuchExercise."""
+    path = Path(word).resolve()
+    for folder in (path, path.parent):
+        if folder.parent == FOLDER and Exercise(folder) in every():
+            return Exercise(folder)
+    return named(word.rstrip("/"))
+
+
+def named(word):
+    """The exercise of this name, number or beginning; raises NoSuchExercise."""
     known = {one.name: one for one in every()}
-    name = Path(word).resolve()
-    for folder in (name, name.parent):
-        if folder.parent == FOLDER and folder.name in known:
-            return known[folder.name]
-    word = word.rstrip("/")
     bare = [one for one in known.values() if word in (one.name, *re.split("-", one.name, maxsplit=1))]
     if number := re.fullmatch(r"\d+", word):
         bare = [one for one in known.values() if re.match(r"\d*", one.name)[0].lstrip("0") == number[0].lstrip("0")]

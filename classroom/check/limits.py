@@ -9,6 +9,7 @@ import psutil
 
 MEMORY = 2 * 2**30  # bytes of addresses for one process
 FILE = 64 * 2**20  # bytes of one file
+FILES = 1024  # open at a time, in one process
 MORE_THREADS = 300  # beside those that the user has; root is not held to it
 
 
@@ -34,6 +35,7 @@ if __name__ == "__main__":
     hold("RLIMIT_AS", MEMORY)
     hold("RLIMIT_FSIZE", FILE)
     hold("RLIMIT_CORE", 0)
+    hold("RLIMIT_NOFILE", FILES)  # each may be a pipe or a connection, whose memory nobody counts
     hold("RLIMIT_NPROC", threads() + MORE_THREADS)
     os.environ["MALLOC_ARENA_MAX"] = "2"  # else each thread of the web server asks for addresses of its own
     os.chdir(sys.argv[1])

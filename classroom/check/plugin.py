@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import threading
 import time
 import traceback
@@ -25,6 +26,7 @@ def pytest_addoption(parser):
     parser.addoption("--exercises", type=Path, help="A folder with a copy of the exercise.")
     parser.addoption("--data", type=Path, help="A folder for the cluster's data.")
     parser.addoption("--words", type=Path, help="The folder with the exercise's words.")
+    parser.addoption("--inside", type=json.loads, help="The command that starts what runs the student's code, in JSON.")
     parser.addoption("--verdicts", type=int, help="The file descriptor to write to.")
 
 
@@ -35,13 +37,14 @@ def pytest_configure(config):
     use(config.option.words)
     config.pluginmanager.register(Teller(config.option.verdicts), "teller")
     adopt_orphans()
-    threading.Thread(target=end_with_parent, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=end_with_reader, args=(config.option.verdicts,), daemon=True).start()
 
 
-def end_with_parent(parent):
-    """End every process of this run, this one too, when the command that started it was killed."""
-    while os.getppid() == parent:
-        time.sleep(1)
+def end_with_reader(verdicts):
+    """End every process of this run, this one too, when the command that reads the verdicts was killed."""
+    gone = select.poll()
+    gone.register(verdicts, 0)  # that nobody reads any more is told unasked
+    gone.poll()
     for one in family(psutil.Process(), os.environ[MARK]):
         end([one])
     os._exit(1)
@@ -115,7 +118,8 @@ class Teller:
 @pytest.fixture(scope="session")
 def program(pytestconfig, asked):
     """The student's program; its cluster starts in the background."""
-    program = Program(pytestconfig.option.data, pytestconfig.option.exercises, getattr(asked, "ENV", {}))
+    option = pytestconfig.option
+    program = Program(option.data, option.exercises, getattr(asked, "ENV", {}), option.inside)
     pytestconfig.pluginmanager.get_plugin("teller").program = program
     program.starting.start()
     yield program
@@ -129,9 +133,9 @@ def asked(request):
 
 
 @pytest.fixture
-def looked(pytestconfig, program, asked):
+def looked(program, asked):
     """What is in the exercise's file, and the tasks and the endpoints that should be."""
-    found = loads.look(program, pytestconfig.option.data / "found.json")
+    found = loads.look(program)
     return found, getattr(asked, "TASKS", []), getattr(asked, "ROUTES", [])
 
 

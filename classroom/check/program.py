@@ -51,13 +51,18 @@ class Answer:
 
 
 class Program:
-    """The program in `exercises`, a folder of one exercise, on a cluster of its own whose data are in `folder`."""
+    """The program in `exercises`, a folder of one exercise, on a cluster of its own whose data are in `folder`.
 
-    def __init__(self, folder, exercises, env=None):
+    It may write into the folder's `room/home` alone: it is started under limits, with the command `inside`.
+    """
+
+    def __init__(self, folder, exercises, env=None, inside=()):
         self.folder, self.exercises = folder, exercises
-        private = {"EXERCISES": str(exercises), "LAB_DIR": str(folder), "HOME": str(folder), "LAB_FLOWER": "0"}
+        self.home = folder / "room" / "home"
+        self.home.mkdir(parents=True)
+        private = {"EXERCISES": str(exercises), "LAB_DIR": str(self.home), "HOME": str(self.home), "LAB_FLOWER": "0"}
         private["PYTHONPATH"] = str(ROOT)
-        self.limited = [sys.executable, "-m", "classroom.check.limits", str(folder)]
+        self.limited = [sys.executable, "-m", "classroom.check.limits", str(self.home), *inside]
         self.cluster = LocalCluster(folder / "cluster", workers=0, env=private | (env or {}), before=self.limited)
         self.trouble = None
         self.starting = threading.Thread(target=self.start, daemon=True)

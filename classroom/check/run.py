@@ -6,7 +6,6 @@ import os
 import secrets
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -19,8 +18,8 @@ import psutil
 from classroom import code
 from classroom.check.exercise import LOOSE
 from classroom.check.family import MARK, end_family, family
+from classroom.check.place import here
 from classroom.check.verdict import FAILED, PASSED, UNDECIDED, stumbled, together
-from classroom.local.cluster import ROOT
 from classroom.words import _, language, use
 
 LIMIT = 120  # seconds for all checks of an exercise
@@ -29,14 +28,17 @@ PROCESSES = 60
 MEMORY = 3 * 2**30  # bytes of all processes together
 DISK = 300 * 2**20  # bytes of all files together
 EXITS = {PASSED: 0, FAILED: 1, UNDECIDED: 2}
-BEFORE = Path(__file__).with_name("loads.py")  # the check that comes before all others
+BEFORE = "classroom/check/loads.py"  # the check that comes before all others
 
 
 class Run:
-    """The checks of one exercise on one file; `lines` are verdicts as they come, `document` all of them at the end."""
+    """The checks of one exercise on one file; `lines` are verdicts as they come, `document` all of them at the end.
 
-    def __init__(self, exercise, file=None, limit=LIMIT):
-        self.exercise, self.file, self.limit = exercise, Path(file or exercise.file), limit
+    `place` is a function that says where they are made: on this machine as it is, or in a sandbox.
+    """
+
+    def __init__(self, exercise, file=None, limit=LIMIT, place=here):
+        self.exercise, self.file, self.limit, self.place = exercise, Path(file or exercise.file), limit, place
         self.mark = secrets.token_hex(8)
         self.titles, self.verdicts, self.current, self.excess = {}, [], None, None
         self.ended = threading.Event()
@@ -47,15 +49,17 @@ class Run:
         self.began, self.began_at = time.monotonic(), datetime.now(UTC)
         with tempfile.TemporaryDirectory(prefix="lab-check-", ignore_cleanup_errors=True) as folder:
             self.folder = Path(folder)
-            copy = self.copy()
+            self.copy()
             reading, writing = os.pipe()
-            self.process = self.start(copy, writing)
+            self.process = self.start(writing)
             os.close(writing)
             watch = threading.Thread(target=self.watch, daemon=True)
             watch.start()
             try:
                 with os.fdopen(reading, encoding="utf-8") as news:
                     for line in news:
+                        if not line.endswith("\n"):  # pytest was ended in its middle
+                            break
                         yield from self.heard(json.loads(line))
                         if stop_at_first and self.verdicts and self.verdicts[-1]["verdict"] == FAILED:
                             return
@@ -66,27 +70,35 @@ class Run:
                 watch.join(5)
 
     def copy(self):
-        """The exercise with the file to check in it, and nothing of the teacher's; returns the folder around it."""
+        """Copy the exercise with the file to check in it, and nothing of the teacher's."""
         around = self.folder / "exercises"
         shutil.copytree(self.exercise.folder, around / self.exercise.name, ignore=shutil.ignore_patterns(*LOOSE))
         shutil.copyfile(self.file, around / self.exercise.name / "exercise.py")
-        return around
 
-    def start(self, copy, writing):
+    def start(self, writing):
         """Start pytest, in a session of its own."""
-        data = self.folder / "data"
-        data.mkdir()
-        command = [sys.executable, "-m", "pytest", "-p", "classroom.check.plugin", "-c", os.devnull, "-q"]
-        command += ["--rootdir", str(ROOT), "--noconftest", "-p", "no:cacheprovider", "--import-mode", "importlib"]
-        command += ["--exercises", str(copy), "--data", str(data), "--words", str(self.exercise.folder)]
-        command += ["--verdicts", str(writing), str(BEFORE), *map(str, self.exercise.checks)]
+        (self.folder / "data").mkdir()
+        place = self.place(self.exercise, self.folder)
+        command = [*place.around, place.python, "-m", "pytest", "-p", "classroom.check.plugin", "-c", os.devnull, "-q"]
+        command += [
+            "--rootdir",
+            str(place.root),
+            "--noconftest",
+            "-p",
+            "no:cacheprovider",
+            "--import-mode",
+            "importlib",
+        ]
+        command += ["--exercises", str(place.exercises), "--data", str(place.data), "--words", str(place.checks)]
+        command += ["--inside", json.dumps(place.inside), "--verdicts", str(writing), str(place.root / BEFORE)]
+        command += [str(place.checks / one.name) for one in self.exercise.checks]
         own = {MARK: self.mark, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-        own |= {"LAB_LANG": language(), "PYTHONPATH": str(ROOT)}
+        own |= {"LAB_LANG": language(), "PYTHONPATH": str(place.root)}
         with open(self.folder / "checker.log", "wb") as log:
             return psutil.Popen(
                 command,
-                cwd=ROOT,
-                env=os.environ | own,
+                cwd=place.root if place.root.exists() else None,  # in a sandbox it is there later
+                env=place.env | own,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -110,8 +122,9 @@ class Run:
         self.titles = self.titles or {"loads": _("the checks of this exercise can be made")}
         done = {verdict["check"] for verdict in self.verdicts}
         left = [key for key in self.titles if key not in done]
+        blamed = self.current if self.current in left else next(iter(left), None)
         for key in left:
-            if self.excess and key == self.current:
+            if self.excess and key == blamed:
                 expected, actual = self.excess
                 yield self.add(key, FAILED, expected=expected, actual=actual)
             elif not self.excess and key == left[0]:

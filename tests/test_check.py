@@ -1,5 +1,6 @@
 """./lab check: what a student reads, and that no program can stop, outlive or deceive its checks."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -163,6 +164,11 @@ def test_a_broker_that_breaks_is_not_the_student_s_fault(judge):
 
     run = judge(SOLUTION, meanwhile=break_the_broker)
     assert run.verdict == "undecided" and "broker" in reasons(run), reasons(run)
+
+
+def test_a_result_is_of_the_file_as_it_was_checked(judge):
+    run = judge("", meanwhile=lambda run: run.file.write_text("saved meanwhile"))
+    assert run.document["file_sha256"] == hashlib.sha256(b"").hexdigest()
 
 
 def test_what_takes_too_long_as_a_whole_is_ended(judge):

@@ -12,7 +12,7 @@ from classroom.check.exercise import NoSuchExercise
 from classroom.check.hints import hint as one_hint
 from classroom.check.hints import hints
 from classroom.check.run import EXITS, Run
-from classroom.check.verdict import FAILED, UNDECIDED
+from classroom.check.verdict import FAILED, PASSED, UNDECIDED
 from classroom.local.cluster import ROOT
 from classroom.local.stop import Stop, heed_signals
 from classroom.words import _, use
@@ -120,13 +120,14 @@ def check_all(teller=None):
             click.echo(f":| {missing(exercise)}")
             codes.append(EXITS[UNDECIDED])
             continue
-        if not results.is_done(exercise):
+        document = results.last(exercise)
+        if not document or document["verdict"] != PASSED:
             use(exercise.folder)
             click.echo(_("Checking {name} …", name=exercise.name), err=True)
             run = Run(exercise)
             list(run.lines())
-            results.keep(run.document)
-        document = results.last(exercise)
+            document = run.document
+            results.keep(document)
         click.echo(show.row(exercise.name, document, exercise.title))
         codes.append(EXITS[document["verdict"]])
         documents.append(document)

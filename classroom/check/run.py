@@ -73,25 +73,18 @@ class Run:
         """Copy the exercise with the file to check in it, and nothing of the teacher's."""
         around = self.folder / "exercises"
         shutil.copytree(self.exercise.folder, around / self.exercise.name, ignore=shutil.ignore_patterns(*LOOSE))
-        shutil.copyfile(self.file, around / self.exercise.name / "exercise.py")
+        copy = shutil.copyfile(self.file, around / self.exercise.name / "exercise.py")
+        self.file_sha256 = fingerprint(copy)  # the file may be saved again meanwhile
 
     def start(self, writing):
         """Start pytest, in a session of its own."""
         (self.folder / "data").mkdir()
         place = self.place(self.exercise, self.folder)
-        command = [*place.around, place.python, "-m", "pytest", "-p", "classroom.check.plugin", "-c", os.devnull, "-q"]
-        command += [
-            "--rootdir",
-            str(place.root),
-            "--noconftest",
-            "-p",
-            "no:cacheprovider",
-            "--import-mode",
-            "importlib",
-        ]
-        command += ["--exercises", str(place.exercises), "--data", str(place.data), "--words", str(place.checks)]
-        command += ["--inside", json.dumps(place.inside), "--verdicts", str(writing), str(place.root / BEFORE)]
-        command += [str(place.checks / one.name) for one in self.exercise.checks]
+        command = [*place.around, place.python, "-m", "pytest", "-q", "-c", os.devnull, "--noconftest"]
+        command += ["-p", "classroom.check.plugin", "-p", "no:cacheprovider", "--import-mode", "importlib"]
+        command += ["--rootdir", str(place.root), "--exercises", str(place.exercises), "--data", str(place.data)]
+        command += ["--words", str(place.checks), "--inside", json.dumps(place.inside), "--verdicts", str(writing)]
+        command += [str(place.root / BEFORE), *(str(place.checks / one.name) for one in self.exercise.checks)]
         own = {MARK: self.mark, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         own |= {"LAB_LANG": language(), "PYTHONPATH": str(place.root)}
         with open(self.folder / "checker.log", "wb") as log:
@@ -186,7 +179,7 @@ class Run:
         return {
             "exercise": self.exercise.name,
             "verdict": self.verdict,
-            "file_sha256": fingerprint(self.file),
+            "file_sha256": self.file_sha256,
             "checked_at": self.began_at.isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - self.began, 1),
             "language": language(),

@@ -86,12 +86,9 @@ class Checking(threading.Thread):
 
     def document(self):
         """The result, which is kept; None where the file is another by now."""
-        try:
-            document = self.checks.document
-        except OSError:
-            return None
         if stamp(self.exercise.file) != self.stamp:
             return None
+        document = self.checks.document
         results.keep(document)
         return document
 

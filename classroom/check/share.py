@@ -53,7 +53,7 @@ def kept():
 
 def asked():
     """The name that is typed."""
-    return click.prompt(_("Who are you, to your teacher? (asked once)"), value_proc=checked)
+    return click.prompt(_("Which name does your teacher know you by? (asked once)"), value_proc=checked)
 
 
 def worth_telling(documents):
@@ -73,7 +73,7 @@ class Teller:
         command = "./lab check --share"
         if not self.url:
             command = f"LAB_URL=http://ADDRESS:5000 {command}"
-            return _("Nothing was shared: which class? With the teacher's address: {command}", command=command)
+            return _("Nothing was shared: with which class? With the teacher's address: {command}", command=command)
         if not self.label:
             return _("Nothing was shared: who are you? Once: {command}", command=f"{command} --as NAME")
         for document in documents:

@@ -46,7 +46,6 @@ def compare(exercise, checks):
     known = {one.name: one for one in exercises.every()}
     if exercise not in known:
         raise Problem(409, f"This class has no exercise {exercise}: it has {', '.join(known)}.", field="exercise")
-    here = known[exercise].keys
-    if others := [check for check in checks if check not in here]:
-        words = f"{exercise} has no check {others[0]} here, but {', '.join(here)}: take the class's copy of it."
+    if others := [check for check in checks if check not in known[exercise].keys]:
+        words = f"{exercise} has no check {others[0]} in this class: take the class's copy of it."
         raise Problem(409, words, field="checks")

@@ -25,7 +25,7 @@ def keep(redis, label, exercise, checks):
     is_same = before and all(before[name] == result[name] for name in ("verdict", "stopped_by"))
     result |= {"since": before["since"] if is_same else now, "at": now}
     is_new, _, count = redis.pipeline().hset(KEY, field, json.dumps(result)).expire(KEY, KEEP).hlen(KEY).execute()
-    if is_new and count > MOST and not drop_old(redis):
+    if is_new and count - drop_old(redis) > MOST:
         redis.hdel(KEY, field)
         return False
     return True

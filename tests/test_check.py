@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from parts import left, until
 from terminal import Desk
 
+from classroom.check import disk
 from classroom.check import run as runs
 from classroom.check.exercise import find
 from classroom.check.run import Run
@@ -171,11 +173,39 @@ def test_a_result_is_of_the_file_as_it_was_checked(judge):
     assert run.document["file_sha256"] == hashlib.sha256(b"").hexdigest()
 
 
-def test_what_takes_too_long_as_a_whole_is_ended(judge):
+# Makes a tree of folders that is deeper than Python can go.
+DEEP = """
+import os, tempfile
+here = os.getcwd()
+os.chdir(tempfile.mkdtemp(dir=here))
+for _ in range(1500):
+    os.mkdir("d")
+    os.chdir("d")
+os.chdir(here)
+"""
+
+
+@pytest.mark.parametrize("also", ["", DEEP], ids=["", "deep-tree"])
+def test_what_takes_too_long_as_a_whole_is_ended(judge, also):
     before = time.monotonic()
-    run = judge(changed("time.sleep(1)", "time.sleep(25)"), limit=8)
+    run = judge(changed("time.sleep(1)", "time.sleep(25)").replace("bp = ", f"{also}bp = ", 1), limit=8)
     assert time.monotonic() - before < 25
     assert "all checks to end within 8 s" in reasons(run)
+
+
+def test_what_is_on_disk_is_counted_while_it_comes_and_goes(tmp_path):
+    # Given folders that are made and removed all the time
+    again = f"import os\nwhile True:\n  os.makedirs({str(tmp_path)!r} + '/a/b/c')\n  os.removedirs('a/b/c')"
+    (tmp_path / "kept").write_bytes(bytes(10**6))
+    process = subprocess.Popen([sys.executable, "-c", again], cwd=tmp_path)
+    try:
+        until(lambda: (tmp_path / "a").exists(), what="the first of them")
+        counts = {disk.used(tmp_path, 10**9) for _ in range(2000)}
+    finally:
+        process.kill()
+        process.wait(10)
+    # I expect what stays to be counted each time, and no more than is there
+    assert min(counts) >= 10**6 and max(counts) <= 10**6 + 3 * disk.BLOCK
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

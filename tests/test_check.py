@@ -115,6 +115,46 @@ def test_a_file_that_cannot_be_loaded_fails_at_once_with_the_reason(judge, progr
     assert {one["verdict"] for one in run.verdicts[1:]} == {"undecided"}
 
 
+ANSWER = 'return {"task_id": task.id, "status_url": url_for("show_status", task_id=task.id)}, 202'
+HIDES = """@bp.get("/status/<task_id>")
+def show(task_id):
+    return {document}
+
+
+@bp.post"""
+ENDS_WORKER = """import os, traceback
+if "worker" in sys.argv:
+    try:
+        1 / 0
+    finally:
+        traceback.print_exc()
+        os._exit(7)
+"""
+ENDED = {"state": "SUCCESS", "status": "", "worker": "me", "error": None, "progress": None, "result": 1}
+
+
+@pytest.mark.parametrize(
+    ("program", "check", "said"),
+    [
+        (changed(ANSWER, "return '[' * 100_000, 202"), "at-once", "the answer has no task_id that is text"),
+        (changed(ANSWER, "return {'task_id': 'é'}, 202"), "at-once", "not that of a task which was sent to the queue"),
+        (changed("@bp.post", HIDES.format(document="{}")), "at-once", "/status/ID is the cluster's own address"),
+        (changed("@bp.post", HIDES.format(document=ENDED | {"error": 5})), "at-once", "is the cluster's own address"),
+        (
+            changed("bp = ", f"{ENDS_WORKER}bp = "),
+            "right",
+            "a worker that starts.*it ended by itself, with exit code 7.*ZeroDivisionError.*exercise.py, line 13",
+        ),
+    ],
+    ids=["deep-json", "odd-id", "hides-status", "hides-status-in-part", "ends-its-worker"],
+)
+def test_what_the_checker_could_stumble_over_fails_with_the_reason(judge, program, check, said):
+    run = judge(program)
+    assert run.by_name[check]["verdict"] == "failed", reasons(run)
+    assert re.search(said, reasons(run)), reasons(run)
+    assert "stumbled" not in reasons(run)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("bad", "check", "said"),

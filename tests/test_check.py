@@ -18,7 +18,7 @@ from terminal import Desk
 
 from classroom.check import disk
 from classroom.check import run as runs
-from classroom.check.exercise import find
+from classroom.check.exercise import Exercise, find
 from classroom.check.run import Run
 from classroom.check.verdict import LONGEST, Failed, expect
 from classroom.local.cluster import ROOT
@@ -206,6 +206,20 @@ def test_a_broker_that_breaks_is_not_the_student_s_fault(judge):
 
     run = judge(SOLUTION, meanwhile=break_the_broker)
     assert run.verdict == "undecided" and "broker" in reasons(run), reasons(run)
+
+
+def test_a_run_s_copy_has_no_other_version_of_the_file(tmp_path):
+    # Given what ./lab reset, editors and git leave beside it
+    mine = Exercise(Path(shutil.copytree(FACTORIAL.folder, tmp_path / FACTORIAL.name)))
+    for name in ("exercise.py.mine", "exercise.py~", ".exercise.py.swp", "exercise.py.orig", "solution.py~"):
+        (mine.folder / name).write_text(SOLUTION)
+    (mine.folder / "service.py").write_text("")
+    # When the copy is made
+    run = Run(mine)
+    run.folder = tmp_path / "run"
+    run.copy()
+    # I expect the file to check, and what the exercise brings along
+    assert {path.name for path in (run.folder / "exercises" / mine.name).iterdir()} == {"exercise.py", "service.py"}
 
 
 def test_a_result_is_of_the_file_as_it_was_checked(judge):

@@ -42,7 +42,7 @@ def let(program, count):
         for worker in started:
             if not worker.alive:  # where the broker is to blame, the plugin says so
                 raise Failed(
-                    _("a worker that starts with your exercise"),
+                    _("a worker that does not end while it loads or runs your exercise"),
                     _("it ended by itself, with exit code {code}", code=worker.process.poll()),
                     because=program.own_words(program.last_error(worker)),
                 )

@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -15,8 +16,9 @@ import pytest
 from parts import left, until
 from terminal import Desk
 
+from classroom.check import disk
 from classroom.check import run as runs
-from classroom.check.exercise import find
+from classroom.check.exercise import Exercise, find
 from classroom.check.run import Run
 from classroom.check.verdict import LONGEST, Failed, expect
 from classroom.local.cluster import ROOT
@@ -113,6 +115,46 @@ def test_a_file_that_cannot_be_loaded_fails_at_once_with_the_reason(judge, progr
     assert {one["verdict"] for one in run.verdicts[1:]} == {"undecided"}
 
 
+ANSWER = 'return {"task_id": task.id, "status_url": url_for("show_status", task_id=task.id)}, 202'
+HIDES = """@bp.get("/status/<task_id>")
+def show(task_id):
+    return {document}
+
+
+@bp.post"""
+ENDS_WORKER = """import os, traceback
+if "worker" in sys.argv:
+    try:
+        1 / 0
+    finally:
+        traceback.print_exc()
+        os._exit(7)
+"""
+ENDED = {"state": "SUCCESS", "status": "", "worker": "me", "error": None, "progress": None, "result": 1}
+
+
+@pytest.mark.parametrize(
+    ("program", "check", "said"),
+    [
+        (changed(ANSWER, "return '[' * 100_000, 202"), "at-once", "the answer has no task_id that is text"),
+        (changed(ANSWER, "return {'task_id': 'é'}, 202"), "at-once", "not that of a task which was sent to the queue"),
+        (changed("@bp.post", HIDES.format(document="{}")), "at-once", "/status/ID is the cluster's own address"),
+        (changed("@bp.post", HIDES.format(document=ENDED | {"error": 5})), "at-once", "is the cluster's own address"),
+        (
+            changed("bp = ", f"{ENDS_WORKER}bp = "),
+            "right",
+            "a worker that does not end.*it ended by itself, with exit code 7.*ZeroDivisionError.*exercise.py, line 13",
+        ),
+    ],
+    ids=["deep-json", "odd-id", "hides-status", "hides-status-in-part", "ends-its-worker"],
+)
+def test_what_the_checker_could_stumble_over_fails_with_the_reason(judge, program, check, said):
+    run = judge(program)
+    assert run.by_name[check]["verdict"] == "failed", reasons(run)
+    assert re.search(said, reasons(run)), reasons(run)
+    assert "stumbled" not in reasons(run)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("bad", "check", "said"),
@@ -121,7 +163,7 @@ def test_a_file_that_cannot_be_loaded_fails_at_once_with_the_reason(judge, progr
         ("kept = [bytearray(50 * 2**20) for _ in range(200)]", "right", "MemoryError|MB of memory"),
         ("open('big', 'wb').write(bytes(10**9))", "right", "OSError|File too large|SIGXFSZ|killed"),
         ("[open(f'big{n}', 'wb').write(bytes(60 * 2**20)) for n in range(9)]; time.sleep(9)", "right", "MB on disk"),
-        ("import os\n    os.kill(os.getppid(), 9)", "right", "after|lost|stopped"),
+        ("import os\n    os.kill(os.getppid(), 9)", "right", "it ended by itself|STARTED after"),
         ("while True: pass", "right", "after 40 s"),
     ],
     ids=["fork-storm", "memory", "large-file", "disk", "kills-its-worker", "loop"],
@@ -166,16 +208,58 @@ def test_a_broker_that_breaks_is_not_the_student_s_fault(judge):
     assert run.verdict == "undecided" and "broker" in reasons(run), reasons(run)
 
 
+def test_a_run_s_copy_has_no_other_version_of_the_file(tmp_path):
+    # Given what ./lab reset, editors and git leave beside it
+    mine = Exercise(Path(shutil.copytree(FACTORIAL.folder, tmp_path / FACTORIAL.name)))
+    for name in ("exercise.py.mine", "exercise.py~", ".exercise.py.swp", "exercise.py.orig", "solution.py~"):
+        (mine.folder / name).write_text(SOLUTION)
+    (mine.folder / "service.py").write_text("")
+    # When the copy is made
+    run = Run(mine)
+    run.folder = tmp_path / "run"
+    run.copy()
+    # I expect the file to check, and what the exercise brings along
+    assert {path.name for path in (run.folder / "exercises" / mine.name).iterdir()} == {"exercise.py", "service.py"}
+
+
 def test_a_result_is_of_the_file_as_it_was_checked(judge):
     run = judge("", meanwhile=lambda run: run.file.write_text("saved meanwhile"))
     assert run.document["file_sha256"] == hashlib.sha256(b"").hexdigest()
 
 
-def test_what_takes_too_long_as_a_whole_is_ended(judge):
+# Makes a tree of folders that is deeper than Python can go.
+DEEP = """
+import os, tempfile
+here = os.getcwd()
+os.chdir(tempfile.mkdtemp(dir=here))
+for _ in range(1500):
+    os.mkdir("d")
+    os.chdir("d")
+os.chdir(here)
+"""
+
+
+@pytest.mark.parametrize("also", ["", DEEP], ids=["", "deep-tree"])
+def test_what_takes_too_long_as_a_whole_is_ended(judge, also):
     before = time.monotonic()
-    run = judge(changed("time.sleep(1)", "time.sleep(25)"), limit=8)
+    run = judge(changed("time.sleep(1)", "time.sleep(25)").replace("bp = ", f"{also}bp = ", 1), limit=8)
     assert time.monotonic() - before < 25
     assert "all checks to end within 8 s" in reasons(run)
+
+
+def test_what_is_on_disk_is_counted_while_it_comes_and_goes(tmp_path):
+    # Given folders that are made and removed all the time
+    again = f"import os\nwhile True:\n  os.makedirs({str(tmp_path)!r} + '/a/b/c')\n  os.removedirs('a/b/c')"
+    (tmp_path / "kept").write_bytes(bytes(10**6))
+    process = subprocess.Popen([sys.executable, "-c", again], cwd=tmp_path)
+    try:
+        until(lambda: (tmp_path / "a").exists(), what="the first of them")
+        counts = {disk.used(tmp_path, 10**9) for _ in range(2000)}
+    finally:
+        process.kill()
+        process.wait(10)
+    # I expect what stays to be counted each time, and no more than is there
+    assert min(counts) >= 10**6 and max(counts) <= 10**6 + 3 * disk.BLOCK
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

@@ -81,11 +81,10 @@ class Desk:
         """The command that grades them."""
         return [ROOT / "lab", "grade", self.submissions, "--out", self.out, *options]
 
-    def grade(self, *options, code=0, seconds=170, **env):
-        """Grade them; returns what was printed."""
-        done = subprocess.run(
-            self.command(*options), env=self.env | env, capture_output=True, text=True, timeout=seconds
-        )
+    def grade(self, *options, code=0, seconds=170, before=(), **env):
+        """Grade them, with the command that comes before; returns what was printed."""
+        command = [*before, *self.command(*options)]
+        done = subprocess.run(command, env=self.env | env, capture_output=True, text=True, timeout=seconds)
         assert done.returncode == code and "Traceback" not in done.stderr, done.stdout + done.stderr
         return done.stdout + done.stderr
 
@@ -195,14 +194,16 @@ UNNAMED = """for _ in range(99):
         globals()["kept"] = kept
         __import__("os").unlink("/tmp/big")
         kept[-1].write(bytes(60 * 2**20))"""
+# It ends while the checker waits for its workers, or later, when it waits for the task.
+ITS_WORKER_ENDED = "it ended by itself, with exit code 137|the task to end within … s, actual: STARTED after … s"
 TAKES = {
     "fork-storm": ("import os\n    while os.fork():\n        pass\n    time.sleep(600)", "processes"),
     "memory": ("kept = [bytearray(50 * 2**20) for _ in range(200)]", "MemoryError|MB of memory"),
     "disk": (f"[open(f'big{{n}}', 'wb').write({SIXTY}) for n in range(99)]", "No space left"),
     "tmp": (UNNAMED, "No space left"),
     "shm": (f"[open(f'/dev/shm/{{n}}', 'wb').write({SIXTY}) for n in range(99)]", "No space left"),
-    "kills-all": ("import os\n    os.kill(-1, 9)", "lost|stopped|after|SIGKILL"),
-    "kills-its-parent": ("import os\n    os.kill(os.getppid(), 9)", "lost|stopped|after|SIGKILL"),
+    "kills-all": ("import os\n    os.kill(-1, 9)", ITS_WORKER_ENDED),
+    "kills-its-parent": ("import os\n    os.kill(os.getppid(), 9)", ITS_WORKER_ENDED),
     "forever": ("while True: pass", "the task to end within"),
 }
 
@@ -308,7 +309,7 @@ def test_without_bubblewrap_it_stops_and_names_the_line_that_installs_it(desk, t
     for name in ("sh", "uname", "dirname", "readlink", "cmp", "cat"):
         (tools / name).symlink_to(shutil.which(name))
     said = desk.grade(code=1, PATH=str(tools))
-    assert "sudo apt install bubblewrap" in said and "--unisolated" in said
+    assert "sudo apt install bubblewrap" in said and "0.8 or later" in said and "--unisolated" in said
     assert not desk.out.exists()
 
 
@@ -319,6 +320,22 @@ def test_a_student_reads_it_in_portuguese_where_the_teacher_does(desk):
     for said in ("O que o seu programa faz, ana", "01.py, um link simbólico", "passaram: 0, falharam: 1", "Sem nota"):
         assert said in page
     assert "link simbólico" in desk.rows()["ana"]["reason"] and '"language": "pt-BR"' in desk.file("ana", "grades.json")
+
+
+def test_a_folder_of_any_name_gets_its_row_and_one_that_cannot_be_read_a_note(desk):
+    # Given a name in Windows' own characters, and a folder that nobody may read, not even root without its rights
+    desk.hand_in("Jo\udce3o", "", "notes.txt").with_name("01.py").symlink_to("/etc/passwd")
+    closed = desk.hand_in("bob", SOLUTION).parent
+    closed.chmod(0)
+    rights = "-dac_override,-dac_read_search"
+    before = [parts.need("setpriv", "util-linux"), f"--bounding-set={rights}"] if os.geteuid() == 0 else []
+    said = desk.grade(before=before)
+    # I expect neither to stop the other
+    assert list(desk.rows()) == ["Jo?o"] and desk.rows()["Jo?o"]["verdict"] == "failed"
+    assert "Jo?o" in desk.file("Jo\udce3o", "feedback.html") and "Jo?o" in desk.file("Jo\udce3o", "grades.json")
+    assert "Left alone: bob cannot be read: Permission denied" in said
+    assert "1 submissions, 1 of them graded before" in desk.grade(before=before)
+    closed.chmod(0o700)
 
 
 @pytest.mark.slow

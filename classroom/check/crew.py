@@ -12,11 +12,18 @@ BACK = 40  # seconds within which a worker that stood still has ended what it ha
 
 def named(cluster, name):
     """The process of a worker, by the name that the status of a task gives it."""
-    return next(worker for worker in cluster.workers if worker.name == name.partition("@")[0])
+    for worker in cluster.workers:
+        if worker.name == name.partition("@")[0]:
+            return worker
+    raise Failed(_("the name of a worker in the status of the task"), name)
 
 
-def let(cluster, count):
-    """Let exactly so many workers take tasks: start those that are missing, and pause the others."""
+def let(program, count):
+    """Let exactly so many workers take tasks: start those that are missing, and pause the others.
+
+    Raises Failed where one that was started ends by itself.
+    """
+    cluster = program.cluster
     started = [worker.restart() for worker in cluster.workers if not worker.alive]
     while len(cluster.workers) < count:
         started.append(cluster.make_worker(f"worker{len(cluster.workers) + 1}").start())
@@ -32,6 +39,13 @@ def let(cluster, count):
         obeyed = all(name in known and known[name]["paused"] == wanted[name] for name in wanted)
         if obeyed and all(worker.said(" ready.") for worker in started):  # a dead one of its name is known for a while
             return
+        for worker in started:
+            if not worker.alive:  # where the broker is to blame, the plugin says so
+                raise Failed(
+                    _("a worker that does not end while it loads or runs your exercise"),
+                    _("it ended by itself, with exit code {code}", code=worker.process.poll()),
+                    because=program.own_words(program.last_error(worker)),
+                )
         if time.monotonic() > deadline:
             raise Undecided(_("the workers were not ready within {seconds} s", seconds=OBEY))
         time.sleep(0.05)

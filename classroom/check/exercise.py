@@ -9,7 +9,8 @@ from classroom.exercises import FOLDER
 from classroom.words import _, in_language
 
 OF_THE_TEACHER = "solution.py", "wrong", "check_teacher.py"  # what the student's copy has not
-LOOSE = "exercise.py", "check.py", *OF_THE_TEACHER, "__pycache__", "*.md", "*.po"
+# What a run's copy has not: the checks, and what somebody's work has left beside them.
+LOOSE = "exercise.py", "check.py", *OF_THE_TEACHER, "__pycache__", "*.md", "*.po", "*.mine", "*~", "*.sw?", "*.orig"
 
 
 class NoSuchExercise(Exception):

@@ -43,7 +43,7 @@ class Answer:
         """The body as JSON; None where it is none."""
         try:
             return json.loads(self.text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     def __str__(self):
@@ -154,8 +154,15 @@ class Program:
             raise Failed(wanted, answer, because=_("the status code is {status}, not 202", status=answer.status))
         if not isinstance(answer.json, dict) or not isinstance(answer.json.get("task_id"), str):
             raise Failed(wanted, answer, because=_("the answer has no task_id that is text"))
-        self.sent[answer.json["task_id"]] = self.last
-        return answer.json["task_id"]
+        task_id = answer.json["task_id"]
+        if not (task_id.isascii() and task_id.isprintable()):  # it could not even be asked for
+            raise Failed(
+                wanted,
+                answer,
+                because=_("the task_id in the answer is not that of a task which was sent to the queue"),
+            )
+        self.sent[task_id] = self.last
+        return task_id
 
     def refused(self, path, body, status=422):
         """Send a job that is to be refused; raises Failed unless it is, with this status code."""
@@ -174,11 +181,18 @@ class Program:
     def status(self, task_id):
         """The status of a task, as GET /status/ID gives it; raises Failed where there is no such task."""
         answer = self.get(f"/status/{task_id}")
-        if answer.status != 200 or not isinstance(answer.json, dict):
+        wanted = _("the status of a task, at /status/{id}", id=task_id)
+        if answer.status != 200:
             raise Failed(
-                _("the status of a task, at /status/{id}", id=task_id),
+                wanted,
                 answer,
                 because=_("the task_id in the answer is not that of a task which was sent to the queue"),
+            )
+        if not is_status(answer.json):
+            raise Failed(
+                wanted,
+                answer,
+                because=_("/status/ID is the cluster's own address: an endpoint of yours there hides it"),
             )
         return answer.json
 
@@ -222,7 +236,10 @@ class Program:
 
     def attempt(self, task_id):
         """The latest attempt of a task that has ended."""
-        return max((one for one in self.attempts() if one.task_id == task_id), key=lambda one: one.attempt)
+        mine = [one for one in self.attempts() if one.task_id == task_id]
+        if not mine:
+            raise Failed(_("a task that a worker has run"), _("the cluster knows of no attempt of it"))
+        return max(mine, key=lambda one: one.attempt)
 
     def states(self):
         """Hear all that tasks tell of themselves in a `with` block: `with program.states() as reached:`."""
@@ -232,7 +249,7 @@ class Program:
 
     def let(self, count):
         """Let exactly so many workers take tasks: start those that are missing, and pause the others."""
-        crew.let(self.cluster, count)
+        crew.let(self, count)
 
     def kill(self, name):
         """Kill a worker, together with the process that runs its task; the next `let` starts it again."""
@@ -259,6 +276,17 @@ class Program:
                     file, number = place.groups()
                     found, place = _("{error} ({file}, line {line})", error=line, file=file, line=number), None
         return found
+
+
+def is_status(document):
+    """Whether this is a status as the cluster's own endpoint gives it, as far as checks rely on it."""
+    try:
+        error, worker = document["error"], document["worker"]
+        texts = [document["state"], document["status"], "" if worker is None else worker]
+        texts += [] if error is None else [error["type"], error["message"]]
+        return all(isinstance(one, str) for one in texts) and {"progress", "result"} <= document.keys()
+    except (KeyError, TypeError, AttributeError):
+        return False
 
 
 def curl(method, path, body=NOTHING):

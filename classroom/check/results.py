@@ -16,10 +16,15 @@ def keep(document):
 
 
 def write(file, document):
-    """Write a document as a whole, so that no half of one is ever read."""
+    """Write a document as JSON."""
+    write_text(file, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(file, text):
+    """Write a text as a whole, so that no half of one is ever read."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = file.with_name(file.name + ".new")
-    draft.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    draft = file.with_name(f"{file.name}.new")
+    draft.write_text(text, encoding="utf-8", errors="replace")  # a student's name may hold halves of characters
     draft.replace(file)
 
 

@@ -6,7 +6,6 @@ import os
 import secrets
 import shutil
 import subprocess
-import tempfile
 import threading
 import time
 from contextlib import suppress
@@ -16,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from classroom import code
+from classroom.check.disk import scratch, used
 from classroom.check.exercise import LOOSE
 from classroom.check.family import MARK, end_family, family
 from classroom.check.place import here
@@ -47,7 +47,7 @@ class Run:
         """Make the checks; yields each verdict, a dict, as soon as it is known."""
         use(self.exercise.folder)
         self.began, self.began_at = time.monotonic(), datetime.now(UTC)
-        with tempfile.TemporaryDirectory(prefix="lab-check-", ignore_cleanup_errors=True) as folder:
+        with scratch("lab-check-") as folder:
             self.folder = Path(folder)
             self.copy()
             reading, writing = os.pipe()
@@ -134,7 +134,8 @@ class Run:
     def watch(self):
         """End everything when it takes too long, or more than it should of this machine."""
         while not self.ended.wait(LOOK):
-            self.excess = self.too_much()
+            with suppress(Exception):  # whatever a look stumbles over, the next one comes, and the clock goes on
+                self.excess = self.too_much()
             if self.excess:
                 self.sweep()
                 return
@@ -153,8 +154,7 @@ class Run:
                 memory += one.memory_info().rss
         if memory > MEMORY:
             return megabytes(MEMORY, _("at most {size} MB of memory")), megabytes(memory, _("{size} MB"))
-        disk = sum(size(path) for path in self.folder.rglob("*"))
-        if disk > DISK:
+        if (disk := used(self.folder, DISK)) > DISK:
             return megabytes(DISK, _("at most {size} MB on disk")), megabytes(disk, _("{size} MB"))
         return None
 
@@ -191,13 +191,6 @@ class Run:
 def fingerprint(file):
     """The SHA-256 of a file."""
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()
-
-
-def size(path):
-    """How many bytes a file has; 0 where it is gone."""
-    with suppress(OSError):
-        return path.lstat().st_size
-    return 0
 
 
 def megabytes(number, words):

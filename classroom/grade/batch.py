@@ -88,7 +88,8 @@ class Batch:
         except Exception as error:  # whatever it is, the others are checked
             return unmade(exercise, error)
         finally:
-            self.running.discard(run)
+            with self.lock:
+                self.running.discard(run)
 
 
 def clean(document):

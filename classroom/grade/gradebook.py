@@ -53,11 +53,11 @@ class Gradebook:
             entry = self.of(one.student).get(one.exercise.name)
             graded.setdefault(one.student, []).extend([(one.exercise, entry)] if entry else [])
         rows = [entry["row"] for entries in graded.values() for _exercise, entry in entries]
-        write(self.folder / "grades.csv", table(rows))
+        results.write_text(self.folder / "grades.csv", table(rows))
         for student, entries in graded.items():
             said = [note for name, note in notes if name == student]
             results.write(self.file(student, "results.json"), gradescope(entries))
-            write(self.file(student, "feedback.html"), feedback.page(student, entries, said))
+            results.write_text(self.file(student, "feedback.html"), feedback.page(student, entries, said))
         return rows
 
 
@@ -99,11 +99,3 @@ def gradescope(entries):
             doubt = _("To look at: nobody could tell, and no points are taken off.") + "\n" if end == LOOK else ""
             tests.append({"name": f"{exercise.name}: {one['title']}", "output": doubt + show.verdict(one)} | mark)
     return {"visibility": "visible", "stdout_visibility": "hidden", "tests": tests}
-
-
-def write(file, text):
-    """Write a text as a whole, so that no half of one is ever read."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = file.with_name(f"{file.name}.new")
-    draft.write_text(text, encoding="utf-8", errors="replace")
-    draft.replace(file)

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from functools import cache
 from pathlib import Path
 
 from classroom.check.place import Place
@@ -19,6 +18,7 @@ from classroom.grade import seccomp
 from classroom.local.cluster import ROOT
 from classroom.words import language
 
+OLDEST = "0.8"  # of bubblewrap
 INSTALL = "sudo apt install bubblewrap"
 RISK = "Without a sandbox, and at your own risk: ./lab grade --unisolated"
 MNT = Path("/mnt")
@@ -73,8 +73,7 @@ def around_the_program():
         yield bwrap()
     yield from ("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
     yield from ("--uid", NOBODY, "--gid", NOBODY, "--hostname", "classroom", "--cap-drop", "ALL")
-    if "--disable-userns" in bwrap_help():  # bubblewrap 0.8
-        yield "--disable-userns"
+    yield "--disable-userns"  # in a namespace of its own it could make a /tmp of any size
     yield from the_system()
     yield from ("--proc", "/proc", "--dev", "/dev", "--bind", str(ROOM / "shm"), "/dev/shm", "--remount-ro", "/dev")
     if sys.prefix != sys.base_prefix:
@@ -117,7 +116,8 @@ def bwrap():
     found = shutil.which("bwrap")
     if not found:
         raise NoSandbox(
-            "Submissions are graded in a sandbox, and bubblewrap, which makes it on Linux, is not installed:\n"
+            "Submissions are graded in a sandbox, and bubblewrap, which makes it on Linux, is not installed.\n"
+            f"Version {OLDEST} or later is needed:\n"
             f"  {INSTALL}\n"
             f"{RISK}"
         )
@@ -140,13 +140,7 @@ def prove(exercise):
         raise NoSandbox(
             "Submissions are graded in a sandbox, and none can be made here. bubblewrap says:\n"
             f"  {done.stderr.strip()[-500:]}\n"
-            "Where this user may make no namespaces, root may: sudo ./lab grade. Ubuntu lets all users make them with\n"
+            f"Version {OLDEST} or later is needed, and a user who may make namespaces. On Ubuntu all may, after\n"
             "  sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0\n"
             f"{RISK}"
         )
-
-
-@cache
-def bwrap_help():
-    """What bubblewrap says of its options."""
-    return subprocess.run([bwrap(), "--help"], capture_output=True, text=True, timeout=PATIENCE).stdout

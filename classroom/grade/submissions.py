@@ -57,9 +57,13 @@ def collect(folder):
         if student.is_symlink() or not student.is_dir():
             notes.append((student.name, f"{shown(student, folder)} is no student's folder"))
             continue
-        for path in entries(student):
+        try:
+            paths = [(path, path.is_dir() and not path.is_symlink()) for path in entries(student)]
+        except OSError as error:
+            notes.append((student.name, f"{shown(student, folder)} cannot be read: {error.strerror}"))
+            continue
+        for path, is_folder in paths:
             name = path.name.removesuffix(".py")
-            is_folder = path.is_dir() and not path.is_symlink()
             file = path / "exercise.py" if is_folder and name == path.name else path
             try:
                 if not is_folder and name == path.name and not path.is_symlink():

@@ -123,7 +123,7 @@ function steps.overdue(...)
     if known(id) and not is_terminal(id) then
       if message then give_back(id, 'worker') else fail(id, 'its worker died, and its message is not known') end
     end
-    again[#again + 1] = message -- of one that is given up, too: who is to run it tells its chord
+    if message then again[#again + 1] = message end -- of one that is given up, too: who is to run it tells its chord
   end
   -- Those that wait, but are in no queue: it is empty, or later ones have been taken out of it.
   for _, id in ipairs(long_waiting()) do

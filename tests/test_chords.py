@@ -116,8 +116,11 @@ def test_a_worker_is_heard_while_it_waits_for_somebody_to_complete_a_chord(chord
     until(lambda: chords.status(ids["part_id"])["state"] == "STARTED", what="the part to run")
     chords.post(f"/cancel/{ids['part_id']}")
     # When its process dies, while somebody has begun to complete the chord, for longer than a lease
-    chords.cluster.ledger.redis.set(f"celery-taskset-meta-{ids['group_id']}.c", "somebody", ex=8)
+    claim = f"celery-taskset-meta-{ids['group_id']}.c"
+    chords.cluster.ledger.redis.set(claim, "somebody", ex=60)
     (tmp_path / "die").touch()
+    assert chords.ended(ids["part_id"])["state"] == "REVOKED"
+    chords.cluster.ledger.redis.expire(claim, 8)
 
     def ended():
         assert chords.cluster.ledger.workers(), "the worker was not heard for longer than a lease"

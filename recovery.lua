@@ -45,16 +45,16 @@ function steps.unknown(id)
   return stamp(now - get(id, 'unknown'))
 end
 
--- Cancel some of those that are 'waiting' or 'running'; answers how many these are.
+-- Cancel some of those that are 'waiting' or 'running'; answers their messages, '' for an unknown one.
 function steps.cancelled_all(where, most)
-  local count = 0
+  local messages = {}
   for _, id in ipairs(redis.call('ZRANGE', 'lab:' .. where, 0, most - 1)) do
     if not get(id, 'cancelled') then
+      messages[#messages + 1] = get(id, 'message') or ''
       steps.cancelled(id)
-      count = count + 1
     end
   end
-  return count
+  return messages
 end
 
 -- The web server tells which code all should run.

@@ -69,8 +69,9 @@ class ChordBackend(RedisBackend):
         self._fail_chain(request.chain, error)
 
     def tell_refusal_of(self, headers, body):
-        """The same, of a task that no worker has in hand."""
-        self.tell_refusal(Context(headers | body[-1]))
+        """The same, of a task that no worker has in hand; nothing where nothing comes after it."""
+        if body[-1]["chord"] or body[-1]["chain"]:
+            self.tell_refusal(Context(headers | body[-1]))
 
     def tell_chord(self, request, state, result):
         """Tell a chord of a part; where all parts are there, see to it that its last task is sent.

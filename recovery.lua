@@ -45,16 +45,16 @@ function steps.unknown(id)
   return stamp(now - get(id, 'unknown'))
 end
 
--- Cancel some of those that are 'waiting' or 'running'; answers how many these are.
+-- Cancel some of those that are 'waiting' or 'running'; answers their messages, '' for an unknown one.
 function steps.cancelled_all(where, most)
-  local count = 0
+  local messages = {}
   for _, id in ipairs(redis.call('ZRANGE', 'lab:' .. where, 0, most - 1)) do
     if not get(id, 'cancelled') then
+      messages[#messages + 1] = get(id, 'message') or ''
       steps.cancelled(id)
-      count = count + 1
     end
   end
-  return count
+  return messages
 end
 
 -- The web server tells which code all should run.
@@ -123,7 +123,7 @@ function steps.overdue(...)
     if known(id) and not is_terminal(id) then
       if message then give_back(id, 'worker') else fail(id, 'its worker died, and its message is not known') end
     end
-    again[#again + 1] = message -- of one that is given up, too: who is to run it tells its chord
+    if message then again[#again + 1] = message end -- of one that is given up, too: who is to run it tells its chord
   end
   -- Those that wait, but are in no queue: it is empty, or later ones have been taken out of it.
   for _, id in ipairs(long_waiting()) do

@@ -140,7 +140,8 @@ class RecordedAMQP(AMQP):
         answer = ledger.step("submitted", task_id, name, args, label, most, delay, where, attempt, said, *later)
         if answer == "full":
             raise QueueFull(f"{most} tasks are waiting already")
-        if answer == "known":  # somebody sent this id before
+        if answer == "known":  # somebody sent this id before, or it was cancelled before there was a message
+            self.app.backend.tell_refusal_of(headers, message.body)
             return None
         if delay and not self.app.conf.broker_write_url.startswith("redis"):
             return None  # RabbitMQ would let it hold a worker until then: it is sent when it is due

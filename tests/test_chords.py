@@ -61,6 +61,43 @@ def test_a_part_that_is_cancelled_while_it_waits_fails_its_chord(chords):
     assert chords.status(busy)["state"] == "SUCCESS"
 
 
+@pytest.mark.parametrize("kind", ["chain", "chord"])
+@pytest.mark.parametrize(
+    ("name", "until_it", "word"),
+    [("quick", "waits", "was cancelled"), ("steady", "runs", "was cancelled"), ("deadly", "", "given up")],
+)
+def test_what_comes_after_a_cancelled_or_given_up_task_ends_with_it(chords, kind, name, until_it, word):
+    # Given a task that others come after
+    busy = chords.submit(seconds=1) if until_it == "waits" else None
+    first, *later = chords.post(f"/after/{kind}/{name}").json()
+    # When it is cancelled while it waits or while it runs, or is given up
+    if until_it == "runs":
+        until(lambda: chords.status(first)["progress"], what="the first to run")
+    if until_it:
+        chords.post(f"/cancel/{first}")
+    assert chords.ended(first)["state"] == ("FAILURE" if word == "given up" else "REVOKED")
+    # I expect all that come after it to fail, and to say which one it was
+    for task_id in later:
+        status = chords.ended(task_id)
+        assert status["state"] == "FAILURE", status
+        assert f"the task {name!r} before it" in status["error"]["message"] and word in status["error"]["message"]
+    assert not busy or chords.status(busy)["state"] == "SUCCESS"
+
+
+@pytest.mark.parametrize("kind", ["chain", "chord"])
+@pytest.mark.parametrize("name", ["quick", "failing"])
+def test_what_comes_after_a_task_that_was_cancelled_before_its_message_existed_ends(chords, kind, name):
+    # Given a task that waits behind another, and two that come after it
+    chords.submit(seconds=1)
+    first, middle, last = chords.post(f"/after/{kind}/{name}").json()
+    # When the middle one is cancelled before it is sent, and the first one ends, well or badly
+    assert chords.post(f"/cancel/{middle}").json()["state"] == "REVOKED"
+    assert chords.ended(first)["state"] == ("SUCCESS" if name == "quick" else "FAILURE")
+    # I expect the last one to wait for it no longer
+    status = chords.ended(last)
+    assert status["state"] == "FAILURE", status
+
+
 def test_a_chord_is_completed_by_another_when_the_one_who_was_about_to_do_it_died(chords):
     # Given a chord that somebody has begun to complete, and then died
     busy = chords.submit(seconds=1)
@@ -72,11 +109,33 @@ def test_a_chord_is_completed_by_another_when_the_one_who_was_about_to_do_it_die
     assert (status["state"], status["result"]) == ("SUCCESS", ["quick", "quick"]), status
 
 
+def test_a_worker_is_heard_while_it_waits_for_somebody_to_complete_a_chord(chords, tmp_path):
+    # Given a chord whose last part is cancelled, and runs on
+    ids = chords.post("/chord/in-folder/doomed", json={"folder": str(tmp_path)}).json()
+    chords.ended(ids["other_id"])
+    until(lambda: chords.status(ids["part_id"])["state"] == "STARTED", what="the part to run")
+    chords.post(f"/cancel/{ids['part_id']}")
+    # When its process dies, while somebody has begun to complete the chord, for longer than a lease
+    claim = f"celery-taskset-meta-{ids['group_id']}.c"
+    chords.cluster.ledger.redis.set(claim, "somebody", ex=60)
+    (tmp_path / "die").touch()
+    assert chords.ended(ids["part_id"])["state"] == "REVOKED"
+    chords.cluster.ledger.redis.expire(claim, 8)
+
+    def ended():
+        assert chords.cluster.ledger.workers(), "the worker was not heard for longer than a lease"
+        return chords.status(ids["task_id"])["finished_at"]
+
+    # I expect the worker to be heard all the time, and the last task to fail then
+    until(ended, what="the last task to end")
+    assert "cancelled" in chords.status(ids["task_id"])["error"]["message"]
+
+
 def test_an_attempt_that_lost_its_part_does_not_speak_for_it(start, tmp_path):
     # Given a chord, one of whose parts runs on a worker that stands still, and so on another, too
     cluster = start(workers=2, env=given("chords"))
     with Api(cluster.url) as api:
-        ids = api.post("/chord/slow", json={"folder": str(tmp_path)}).json()
+        ids = api.post("/chord/in-folder/slow", json={"folder": str(tmp_path)}).json()
         name = until(lambda: api.status(ids["part_id"])["worker"], what="the part to run")
         first = next(worker for worker in cluster.workers if worker.name == name.partition("@")[0])
         first.freeze()

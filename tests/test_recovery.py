@@ -134,6 +134,20 @@ def test_two_that_recover_at_once_do_no_harm(start):
     assert json.loads(again[0])[0]["id"] == task_id
 
 
+def test_a_lost_task_whose_message_nobody_recorded_keeps_no_other_from_being_found(start):
+    # Given two lost tasks, the first of which somebody else put into the queue
+    step = start(workers=0).ledger.step
+    step("submitted", "known", "noop", "", "", 1000, 0, "celery", "", "the message")
+    assert [step("started", id, "noop", "worker@lab", 0, "tag", "once") for id in ("foreign", "known")] == [1, 1]
+
+    def found():
+        step("alive", "other@lab", "{}", "")
+        return step("overdue")
+
+    # When their leases run out, I expect the message of the other to be handed out, and nothing beside it
+    assert until(found, 20, "the lost tasks to be found") == ["the message"]
+
+
 def test_a_lost_message_is_found_behind_many_that_wait_elsewhere(start):
     # Given many tasks in a queue that nobody listens to, and one in ours whose message is lost
     cluster = start(workers=0)

@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from parts import Api, until
+from parts import Api, given, until
 
 from classroom.local.cluster import ROOT
 from classroom.local.credentials import Credentials
@@ -46,6 +46,21 @@ def test_purge_empties_the_queue_and_lets_run_what_runs(teacher):
     assert teacher.post("/teacher/purge").json() == {"cancelled": 3}
     assert teacher.cluster.ledger.redis.llen("celery") == 0
     assert [teacher.ended(task_id)["state"] for task_id in tasks] == ["SUCCESS", "REVOKED", "REVOKED", "REVOKED"]
+
+
+@pytest.mark.parametrize("path", ["/teacher/purge", "/teacher/cancel"])
+def test_what_comes_after_tasks_that_waited_in_the_emptied_queue_ends_too(start, path):
+    # Given a chain and a chord, and nobody who works
+    cluster = start(workers=0, env=given("chords"))
+    with Api(cluster.url) as api:
+        later = [id for kind in ("chain", "chord") for id in api.post(f"/after/{kind}/quick").json()[1:]]
+        # When the teacher cancels all that waits
+        token = {"Authorization": f"Bearer {Credentials(cluster.folder).token}"}
+        assert api.post(path, headers=token).json() == {"cancelled": 3}
+        # I expect what comes after it to have failed, without a worker
+        ended = [api.status(task_id) for task_id in later]
+        assert [status["state"] for status in ended] == ["FAILURE"] * 4, ended
+        assert all("'quick' before it was cancelled" in status["error"]["message"] for status in ended)
 
 
 def test_a_worker_is_paused_and_goes_on(teacher):

@@ -4,6 +4,7 @@ from secrets import compare_digest
 from urllib.parse import urlsplit
 
 from flask import Blueprint, request
+from kombu.utils import json
 
 from classroom.local.credentials import class_of, join_line
 from classroom.web import overview
@@ -67,10 +68,13 @@ def purge():
 
 
 def cancelled(where):
-    """Cancel all that is waiting, or running; returns how many those are."""
+    """Cancel all that is waiting, or running, and end what comes after what waited; returns how many those are."""
     total = 0
-    while count := celery.ledger.step("cancelled_all", where, AT_ONCE):
-        total += count
+    while messages := celery.ledger.step("cancelled_all", where, AT_ONCE):
+        total += len(messages)
+        for message in filter(None, messages):  # the queue may be emptied before a worker could tell
+            headers, _, body, *_ = json.loads(message)
+            celery.backend.tell_refusal_of(headers, body)
     return total
 
 

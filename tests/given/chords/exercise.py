@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from celery import chord, group, shared_task
+from celery import chain, chord, group, shared_task
 from flask import Blueprint, request
 
 bp = Blueprint("chords", __name__)
@@ -68,6 +68,29 @@ def deadlier():
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@shared_task(name="doomed")
+def doomed(folder):
+    """Wait for a word, and be the end of the process then."""
+    word, deadline = Path(folder) / "die", time.monotonic() + 60
+    while not word.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@shared_task(name="steady", bind=True)
+def steady(self):
+    """Go on until it is cancelled."""
+    for step in range(600):
+        self.progress(step, 600)
+        time.sleep(0.1)
+
+
+@shared_task(name="failing")
+def failing():
+    """Fail."""
+    raise ValueError("on purpose")
+
+
 @shared_task(name="silent", ignore_result=True)
 def silent():
     """Return what nobody else is to keep."""
@@ -79,6 +102,19 @@ def start_nested():
     """Send a chord of a group and a chord."""
     parts = [group(quick.s(), quick.s()), chord([quick.s(), silent.s()], joined.s())]
     return {"task_id": chord(parts)(joined.s()).id}, 202
+
+
+@bp.post("/after/<kind>/<name>")
+def start_after(kind, name):
+    """Send a chain of three that begins with this task, or a chord with a chain of two: the ids of the three tasks."""
+    first = {"quick": quick, "steady": steady, "deadly": deadly, "failing": failing}[name].si()
+    if kind == "chain":
+        last = chain(first, joined.s(), joined.s())()
+        middle = last.parent
+    else:
+        last = chord([quick.s(), chain(first, joined.s())])(joined.s())
+        middle = last.parent.results[1]
+    return [middle.parent.id, middle.id, last.id], 202
 
 
 @bp.post("/chord/<name>")
@@ -95,8 +131,10 @@ def start_dying():
     return {"task_id": chord([quick.s(), dying.s(body["place"], body["folder"])])(joined.s()).id}, 202
 
 
-@bp.post("/chord/slow")
-def start_slow():
-    """Send a chord with a part that is slow; its id comes too."""
-    last = chord([quick.s(), slow.s(request.get_json()["folder"])])(joined.s())
-    return {"task_id": last.id, "part_id": last.parent.results[1].id}, 202
+@bp.post("/chord/in-folder/<name>")
+def start_in_folder(name):
+    """Send a chord with a part that waits for a word; the ids of group and parts come too."""
+    part = {"slow": slow, "doomed": doomed}[name].s(request.get_json()["folder"])
+    last = chord([quick.s(), part])(joined.s())
+    other_id, part_id = (each.id for each in last.parent.results)
+    return {"task_id": last.id, "group_id": last.parent.id, "part_id": part_id, "other_id": other_id}, 202

@@ -14,6 +14,7 @@ from celery import states
 from celery.app.task import Context
 from celery.backends.redis import RedisBackend
 from celery.exceptions import TaskRevokedError
+from kombu.utils import json as kombu_json
 
 PAUSE = 0.2  # seconds between two looks at a chord that somebody else is about to complete
 
@@ -68,8 +69,9 @@ class ChordBackend(RedisBackend):
             self.tell_chord(request, states.REVOKED, error)
         self._fail_chain(request.chain, error)
 
-    def tell_refusal_of(self, headers, body):
-        """The same, of a task that no worker has in hand; nothing where nothing comes after it."""
+    def tell_refusal_of(self, said):
+        """The same, of a recorded message that no worker has in hand; nothing where nothing comes after it."""
+        headers, _, body, *_ = kombu_json.loads(said)
         if body[-1]["chord"] or body[-1]["chain"]:
             self.tell_refusal(Context(headers | body[-1]))
 

@@ -141,7 +141,7 @@ class RecordedAMQP(AMQP):
         if answer == "full":
             raise QueueFull(f"{most} tasks are waiting already")
         if answer == "known":  # somebody sent this id before, or it was cancelled before there was a message
-            self.app.backend.tell_refusal_of(headers, message.body)
+            self.app.backend.tell_refusal_of(said)
             return None
         if delay and not self.app.conf.broker_write_url.startswith("redis"):
             return None  # RabbitMQ would let it hold a worker until then: it is sent when it is due

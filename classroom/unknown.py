@@ -41,7 +41,10 @@ class PatientConsumer(Consumer):
         known = f"only {who} knows it, and did not take it within {PATIENCE} s" if who else "no worker knows it"
         logger.error("the task %s cannot be run: %s", name, known)
         message.reject_log_error(logger, self.connection_errors)
+        said = (self.app.ledger.task(task_id) or {}).get("message")
         self.app.backend.mark_as_failure(task_id, UnknownTask(f"the task {name!r} cannot be run: {known}"))
+        if said:
+            self.app.backend.tell_refusal_of(said)
 
     def put_back(self, message, qos):
         """Give the message back to the queue."""

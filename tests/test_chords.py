@@ -64,18 +64,23 @@ def test_a_part_that_is_cancelled_while_it_waits_fails_its_chord(chords):
 @pytest.mark.parametrize("kind", ["chain", "chord"])
 @pytest.mark.parametrize(
     ("name", "until_it", "word"),
-    [("quick", "waits", "was cancelled"), ("steady", "runs", "was cancelled"), ("deadly", "", "given up")],
+    [
+        ("quick", "waits", "was cancelled"),
+        ("steady", "runs", "was cancelled"),
+        ("deadly", "", "given up"),
+        ("unheard", "", "no worker knows it"),
+    ],
 )
 def test_what_comes_after_a_cancelled_or_given_up_task_ends_with_it(chords, kind, name, until_it, word):
     # Given a task that others come after
     busy = chords.submit(seconds=1) if until_it == "waits" else None
     first, *later = chords.post(f"/after/{kind}/{name}").json()
-    # When it is cancelled while it waits or while it runs, or is given up
+    # When it is cancelled while it waits or while it runs, or is given up, or no worker knows it
     if until_it == "runs":
         until(lambda: chords.status(first)["progress"], what="the first to run")
     if until_it:
         chords.post(f"/cancel/{first}")
-    assert chords.ended(first)["state"] == ("FAILURE" if word == "given up" else "REVOKED")
+    assert chords.ended(first)["state"] == ("REVOKED" if until_it else "FAILURE")
     # I expect all that come after it to fail, and to say which one it was
     for task_id in later:
         status = chords.ended(task_id)

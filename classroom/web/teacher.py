@@ -4,7 +4,6 @@ from secrets import compare_digest
 from urllib.parse import urlsplit
 
 from flask import Blueprint, request
-from kombu.utils import json
 
 from classroom.local.credentials import class_of, join_line
 from classroom.web import overview
@@ -73,8 +72,7 @@ def cancelled(where):
     while messages := celery.ledger.step("cancelled_all", where, AT_ONCE):
         total += len(messages)
         for message in filter(None, messages):  # the queue may be emptied before a worker could tell
-            headers, _, body, *_ = json.loads(message)
-            celery.backend.tell_refusal_of(headers, body)
+            celery.backend.tell_refusal_of(message)
     return total
 
 

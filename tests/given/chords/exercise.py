@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from celery import chain, chord, group, shared_task
+from celery import chain, chord, group, shared_task, signature
 from flask import Blueprint, request
 
 bp = Blueprint("chords", __name__)
@@ -107,7 +107,8 @@ def start_nested():
 @bp.post("/after/<kind>/<name>")
 def start_after(kind, name):
     """Send a chain of three that begins with this task, or a chord with a chain of two: the ids of the three tasks."""
-    first = {"quick": quick, "steady": steady, "deadly": deadly, "failing": failing}[name].si()
+    first = {"quick": quick, "steady": steady, "deadly": deadly, "failing": failing}.get(name)
+    first = first.si() if first else signature(name, immutable=True)
     if kind == "chain":
         last = chain(first, joined.s(), joined.s())()
         middle = last.parent

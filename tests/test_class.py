@@ -6,6 +6,7 @@ import subprocess
 import pytest
 from parts import Api, need, need_root, until
 
+from classroom.local import ports
 from classroom.local.addresses import NoAddress
 from classroom.local.cluster import ROOT
 from classroom.local.hosts import Network
@@ -40,6 +41,7 @@ def test_several_addresses_are_asked_about_and_nats_are_none():
     need("ip", "iproute2")
     # Given a machine with two addresses that may be the class's, and VirtualBox's NAT
     code = """
+from classroom.local import ports
 from classroom.local.addresses import NoAddress, choose, found, ask_on_terminal
 assert sorted(found()) == ["172.31.5.5", "192.168.7.7"], found()
 try:
@@ -94,7 +96,7 @@ def test_a_new_code_puts_out_whoever_joined_with_the_old_one(terminal, tmp_path)
     need("ip", "iproute2")
     with Network() as network:
         # Given a class with a machine that joined
-        where = ("--class", "--address", network.address, "--workers", "0")
+        where = ("--class", "--address", network.address, "--workers", "0", "--port", str(ports.any_free()))
         up = terminal.up(*where)
         line = terminal.run("join-line").strip()
         assert f"Join it:  {line}" in terminal.said() and network.address in line

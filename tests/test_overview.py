@@ -13,8 +13,8 @@ import pytest
 from browser import chromium, picture, visit
 from parts import Api, until
 from playwright.sync_api import expect
+from screen import Pty, break_it
 from terminal import Desk
-from test_watch import Pty, break_it
 
 from classroom.check.exercise import find
 from classroom.check.share import Teller, worth_telling

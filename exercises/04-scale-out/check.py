@@ -112,8 +112,17 @@ def test_balance(program):
 def rendered(program, frames):
     """The result for these frames, and what ran for it."""
     before = {one.task_id for one in program.attempts()}
-    film = program.result(program.accepted("/render", {"frames": frames}))
-    return film, [one for one in program.attempts() if one.task_id not in before]
+    task_id = program.accepted("/render", {"frames": frames})
+    film = program.result(task_id)
+    for one in ran_since(program, before):
+        program.ended(one.task_id)  # the end of the last frame may be noted a moment after that of the film
+    program.last = program.sent[task_id]
+    return film, ran_since(program, before)
+
+
+def ran_since(program, before):
+    """What ran, but for these tasks."""
+    return [one for one in program.attempts() if one.task_id not in before]
 
 
 def film_of(frames):

@@ -108,11 +108,7 @@ def lacks(exercise):
     if len(exercise.wrong) < 6:
         yield f"it has {len(exercise.wrong)} wrong answers, not 6 or more"
     known = hints(exercise)
-    keys = [
-        "loads",
-        *re.findall(r"^def test_(\w+)", "".join(file.read_text() for file in exercise.checks), re.MULTILINE),
-    ]
-    for key in [key.replace("_", "-") for key in keys]:
+    for key in exercise.keys:
         if len(known.get(key, [])) != STEPS:
             yield f"{key} has {len(known.get(key, []))} hints, not {STEPS}"
     for text in untranslated(exercise.folder, exercise.checks):

@@ -317,9 +317,8 @@ def test_what_is_no_address_is_refused_with_an_example(examine):
 @pytest.mark.slow
 def test_rabbitmq_without_a_redis_beside_it_is_found(examine, tmp_path):
     need("rabbitmq-server", "rabbitmq-server")
-    rabbitmq = RabbitMQ(tmp_path / "rabbitmq").start()
+    rabbitmq = RabbitMQ(tmp_path / "rabbitmq").serve()
     try:
-        rabbitmq.wait_ready(rabbitmq.ready)
         found = examine(BROKER_URL=rabbitmq.url)
         assert found["broker"]["outcome"] == "ok" and says(found["results"], "bad", "No Redis", "RESULT_BACKEND")
     finally:

@@ -148,11 +148,10 @@ def test_it_comes_back_after_a_kill_and_after_the_brokers_and_stops_with_the_res
 def test_it_works_with_a_broker_that_the_environment_names(terminal, start, name):
     need(name, name)
     own = start(workers=0, server=need("redis-server", "redis-server"))
-    rabbitmq = RabbitMQ(terminal.folder / "rabbitmq").start() if name == "rabbitmq-server" else None
+    rabbitmq = RabbitMQ(terminal.folder / "rabbitmq").serve() if name == "rabbitmq-server" else None
     try:
         env = {"BROKER_URL": own.broker_url}
         if rabbitmq:
-            rabbitmq.wait_ready(rabbitmq.ready)
             env = {"BROKER_URL": rabbitmq.url, "RESULT_BACKEND": own.broker_url}
         terminal.up("--flower", "--workers", "1", **env)
         pages = flower(terminal)

@@ -1,10 +1,14 @@
 """RabbitMQ as the broker, with Redis for the results and the ledger: a real server of the test's own."""
 
+import socket
 import time
 
 import pytest
 from kombu import Connection
 from parts import Api, given, need, until
+
+from classroom.local import ports
+from classroom.local.rabbitmq import RabbitMQ
 
 pytestmark = pytest.mark.slow
 
@@ -63,3 +67,18 @@ def test_a_task_for_later_holds_no_worker(start):
         # and it, in time
         assert (api.ended(again)["result"], api.status(again)["attempt"]) == ("done", 3)
         assert {api.ended(each)["result"] for each in later} == {"late"}
+
+
+def test_a_port_that_somebody_else_takes_first_is_left_to_them(tmp_path, monkeypatch):
+    need("rabbitmq-server", "rabbitmq-server")
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        theirs, free = somebody.getsockname()[1], ports.any_free
+        chosen = iter([theirs])
+        monkeypatch.setattr(ports, "any_free", lambda: next(chosen, None) or free())
+        server = RabbitMQ(tmp_path / "rabbitmq").serve()
+        try:
+            assert f":{theirs}/" not in server.url
+            with Connection(server.url) as connection:
+                connection.connect()
+        finally:
+            server.end()

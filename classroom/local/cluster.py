@@ -141,8 +141,7 @@ class LocalCluster:
             self.start_on_a_free_port(self.start_broker_on, self.broker_port, self.broker_ports_from)
         self.web_env["LAB_CLASS"] = Credentials(self.folder).write_class(self.worker_url)
         if self.rabbitmq:
-            self.redis, self.broker = self.broker, RabbitMQ(self.folder / "rabbitmq").start()
-            self.broker.wait_ready(self.broker_answers)
+            self.redis, self.broker = self.broker, RabbitMQ(self.folder / "rabbitmq").serve()
             self.broker_url = self.broker.url
         for role, env in (("admin", self.env), ("web", self.web_env), ("worker", self.worker_env)):
             results = self.redis_urls.get(role, self.results)

@@ -16,9 +16,29 @@ class RabbitMQ(Process):
     def __init__(self, folder):
         if not os.path.exists(SERVER):
             raise NotReady("RabbitMQ is not installed: sudo apt install rabbitmq-server")
+        folder.mkdir(parents=True, exist_ok=True)
+        super().__init__("rabbitmq", [SERVER], folder / "rabbitmq.log", None, folder)
+
+    def serve(self, attempts=5):
+        """Start the server on ports of its own choice, and return it when it takes connections."""
+        for _ in range(attempts):
+            self.choose_ports()
+            self.start()
+            ready = False
+            try:
+                ready = self.wait_ready(self.ready, unless="eaddrinuse")
+            finally:
+                if not ready:
+                    self.end()
+            if ready:
+                return self
+        raise NotReady(f"RabbitMQ found its port taken {attempts} times. {self.last_words()}")
+
+    def choose_ports(self):
+        """Choose ports that are free now; the server needs seconds to take them, and others may be faster."""
         port, distribution, self.epmd = (ports.any_free() for _ in range(3))
-        self.url = f"amqp://guest:guest@127.0.0.1:{port}//"
-        env = os.environ | {
+        folder, self.url = self.cwd, f"amqp://guest:guest@127.0.0.1:{port}//"
+        self.env = os.environ | {
             "HOME": str(folder),
             "RABBITMQ_NODENAME": f"lab{port}@localhost",
             "RABBITMQ_NODE_PORT": str(port),
@@ -33,8 +53,6 @@ class RabbitMQ(Process):
             "RABBITMQ_CONFIG_FILE": str(folder / "none"),
             "RABBITMQ_LOGS": "-",
         }
-        folder.mkdir(parents=True, exist_ok=True)
-        super().__init__("rabbitmq", [SERVER], folder / "rabbitmq.log", env, folder)
 
     def ready(self):
         """Whether the server takes connections since its last start."""

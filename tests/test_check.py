@@ -264,7 +264,9 @@ def test_what_is_on_disk_is_counted_while_it_comes_and_goes(tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_interrupted_it_leaves_nothing(tmp_path, number):
-    process = psutil.Popen([ROOT / "lab", "check", "1"], env=os.environ | {"LAB_DIR": str(tmp_path)},
+    (tmp_path / "tmp").mkdir()
+    env = os.environ | {"LAB_DIR": str(tmp_path), "TMPDIR": str(tmp_path / "tmp")}
+    process = psutil.Popen([ROOT / "lab", "check", "1"], env=env,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # fmt: skip
     family = until(lambda: len(found := process.children(recursive=True)) > 4 and found, what="its processes")
     process.send_signal(number)
@@ -274,6 +276,7 @@ def test_interrupted_it_leaves_nothing(tmp_path, number):
         said = process.stdout.read()
         assert process.returncode == 130 and "Interrupted" in said and "Traceback" not in said, said
     assert not list(tmp_path.glob("checks/*"))
+    until(lambda: not list(tmp_path.glob("tmp/*")), what="the end of its folder")
 
 
 @pytest.fixture(scope="module")

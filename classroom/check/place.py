@@ -7,6 +7,8 @@ from pathlib import Path
 
 from classroom.local.cluster import ROOT
 
+SCRATCH = "lab-check-"  # what the name of a run's folder begins with
+
 
 @dataclass(frozen=True)
 class Place:

@@ -11,8 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from classroom.check import loads
+from classroom.check import disk, loads
 from classroom.check.family import MARK, adopt_orphans, end, family
+from classroom.check.place import SCRATCH
 from classroom.check.program import Program
 from classroom.check.verdict import FAILED, PASSED, UNDECIDED, Failed, Undecided, stumbled
 from classroom.words import _, use
@@ -37,16 +38,18 @@ def pytest_configure(config):
     use(config.option.words)
     config.pluginmanager.register(Teller(config.option.verdicts), "teller")
     adopt_orphans()
-    threading.Thread(target=end_with_reader, args=(config.option.verdicts,), daemon=True).start()
+    threading.Thread(target=end_with_reader, args=(config.option,), daemon=True).start()
 
 
-def end_with_reader(verdicts):
+def end_with_reader(option):
     """End every process of this run, this one too, when the command that reads the verdicts was killed."""
     gone = select.poll()
-    gone.register(verdicts, 0)  # that nobody reads any more is told unasked
+    gone.register(option.verdicts, 0)  # that nobody reads any more is told unasked
     gone.poll()
     for one in family(psutil.Process(), os.environ[MARK]):
         end([one])
+    if option.data.parent.name.startswith(SCRATCH):  # nobody else is left to do it
+        disk.remove(option.data.parent)
     os._exit(1)
 
 

@@ -18,7 +18,7 @@ from classroom import code
 from classroom.check.disk import scratch, used
 from classroom.check.exercise import LOOSE
 from classroom.check.family import MARK, end_family, family
-from classroom.check.place import here
+from classroom.check.place import SCRATCH, here
 from classroom.check.verdict import FAILED, PASSED, UNDECIDED, stumbled, together
 from classroom.words import _, language, use
 
@@ -47,7 +47,7 @@ class Run:
         """Make the checks; yields each verdict, a dict, as soon as it is known."""
         use(self.exercise.folder)
         self.began, self.began_at = time.monotonic(), datetime.now(UTC)
-        with scratch("lab-check-") as folder:
+        with scratch(SCRATCH) as folder:
             self.folder = Path(folder)
             self.copy()
             reading, writing = os.pipe()

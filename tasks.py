@@ -43,7 +43,7 @@ celery.conf.update(
     worker_enable_remote_control=flower,
     worker_send_task_events=flower,
     # A task that only other workers know goes back to the queue.
-    worker_consumer="classroom.unknown:PatientConsumer",
+    worker_consumer="classroom.worker.unknown:PatientConsumer",
     # What a task prints appears as it was printed.
     worker_redirect_stdouts=False,
     # Results are kept as long as the ledger's records.

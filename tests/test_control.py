@@ -6,10 +6,10 @@ import subprocess
 import pytest
 from parts import Api, need, until
 
-from classroom.control import TOLD_TO_STOP
 from classroom.drill.faults import set_clock
 from classroom.local.cluster import ROOT
 from classroom.local.supervise import Supervisor
+from classroom.worker.control import TOLD_TO_STOP
 
 
 def tell(cluster, worker, order):

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from classroom import check
-from classroom.check.program import Answer, Program
+from classroom.check.answer import Answer
+from classroom.check.program import Program
 from classroom.history import Attempt
 from classroom.local.cluster import ROOT
 

@@ -8,7 +8,7 @@ import pytest
 from parts import Api, given, until
 
 from classroom.local.cluster import ROOT, LocalCluster
-from classroom.unknown import AT_ONCE
+from classroom.worker.unknown import AT_ONCE
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,10 @@ from classroom.local.cluster import ROOT
 LOOK = {"CELERY_BROKER_URL": "redis://127.0.0.1:1/0", "CELERY_RESULT_BACKEND": "redis://127.0.0.1:1/0"}
 
 
-@pytest.mark.parametrize("first", ["app", "tasks", "ledger", "classroom.recorded", "classroom.web.status"])
+@pytest.mark.parametrize(
+    "first",
+    ["app", "tasks", "ledger", "classroom.recorded.connection", "classroom.recorded.backend", "classroom.web.status"],
+)
 def test_every_module_can_be_imported_first(first):
     done = subprocess.run(
         [sys.executable, "-c", f"import {first}"], cwd=ROOT, capture_output=True, text=True, timeout=30

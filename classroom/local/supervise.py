@@ -3,7 +3,7 @@
 import signal
 import time
 
-from classroom.control import TOLD_TO_STOP
+from classroom.worker.control import TOLD_TO_STOP
 
 
 class Supervisor:

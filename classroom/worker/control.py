@@ -9,7 +9,7 @@ from celery.signals import worker_shutting_down
 from celery.utils.log import get_logger
 from celery.worker import state
 
-from classroom.recorded import PausableConsumer
+from classroom.recorded.connection import PausableConsumer
 
 TOLD_TO_STOP = 3  # exit code of a worker that is not to be started again
 logger = get_logger(__name__)

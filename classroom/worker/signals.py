@@ -1,4 +1,4 @@
-"""What makes a process that Celery starts a worker of the cluster: patient, and with a name of its own."""
+"""Makes a process that Celery starts a worker of the cluster: patient, and with a name of its own."""
 
 import logging
 import os
@@ -18,8 +18,8 @@ from celery.signals import (
 from redis import RedisError
 from redis.exceptions import AuthenticationError, NoPermissionError
 
-from classroom.heartbeat import BEAT, Heartbeat
-from classroom.recorded import LOCKED_OUT
+from classroom.recorded.connection import LOCKED_OUT
+from classroom.worker.heartbeat import BEAT, Heartbeat
 from ledger import Ledger
 
 
@@ -37,7 +37,7 @@ def prepare(sender, **_):
     sys.stdout.reconfigure(line_buffering=True)
     sender.app.conf.update(sender.app.patient)
     sender.app.ledger = Ledger(sender.app.results, patient=True)
-    sender.app.events.dispatcher_cls = "classroom.events:QuietDispatcher"
+    sender.app.events.dispatcher_cls = "classroom.worker.events:QuietDispatcher"
     for name in ("celery.worker.consumer.consumer", "celery.worker.consumer.connection"):
         logging.getLogger(name).addFilter(in_short)
     heart = Heartbeat(sender)

@@ -13,8 +13,8 @@ from redis import RedisError
 from redis.exceptions import AuthenticationError
 
 from classroom.code import fingerprint, versions
-from classroom.control import Control
-from classroom.recorded import lock_out
+from classroom.recorded.connection import lock_out
+from classroom.worker.control import Control
 from ledger import CLOCKS_APART, Ledger
 
 BEAT = 1.5  # seconds

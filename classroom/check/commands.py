@@ -1,6 +1,5 @@
 """The commands of a student: check, hint, list, reset."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,11 +8,12 @@ import click
 from classroom.check import exercise as exercises
 from classroom.check import results, share, show
 from classroom.check.exercise import NoSuchExercise
+from classroom.check.handed_out import put_back
 from classroom.check.hints import hint as one_hint
 from classroom.check.hints import hints
 from classroom.check.run import EXITS, Run
 from classroom.check.verdict import FAILED, PASSED, UNDECIDED
-from classroom.local.cluster import ROOT
+from classroom.check.watch import watch as keep_watch
 from classroom.local.stop import Stop, heed_signals
 from classroom.words import _, use
 
@@ -60,11 +60,9 @@ def check(exercise, file, out, watch, shares, label, course):
 
 def watched(exercise, file, out, course, teller=None):
     """Check an exercise whenever it is saved; returns the exit code."""
-    from classroom.check.watch import watch
-
     if file or out or course:
         raise click.UsageError(_("--watch does not go with --file, --json or --course."))
-    return watch(find(exercise) if exercise else None, teller)
+    return keep_watch(find(exercise) if exercise else None, teller)
 
 
 def checked(exercise, file, out, course, teller=None):
@@ -92,7 +90,7 @@ def check_one(exercise, file=None, out=None, teller=None):
         results.keep(document)
     if out:
         results.write(Path(out).absolute(), document)
-    if keys := failed(document):
+    if keys := results.failed(document):
         click.echo(_("A hint: {command}", command=f"./lab hint {exercise.name} {keys[0]}"))
     if teller:
         click.echo(teller.tell(document))
@@ -105,11 +103,6 @@ def missing(exercise):
     return _(
         "There is no {file}. As it was handed out: {command}", file=exercises.shown(exercise.file), command=command
     )
-
-
-def failed(document):
-    """The checks that failed."""
-    return [one["check"] for one in document["checks"] if one["verdict"] == FAILED]
 
 
 def check_all(teller=None):
@@ -145,7 +138,7 @@ def hint(exercise, check):
     exercise = find(exercise)
     known = hints(exercise)
     if not check:
-        keys = failed(results.last(exercise) or {"checks": []})
+        keys = results.failed(results.last(exercise) or {"checks": []})
         if not keys:
             raise click.ClickException(
                 _("No check of it has failed. First: {command}", command=f"./lab check {exercise.name}")
@@ -163,14 +156,9 @@ def hint(exercise, check):
 def list_():
     """List the exercises, with the last result of each whose file has not changed since."""
     every = exercises.every()
-    for row in rows():
+    for row in show.rows():
         click.echo(row)
     click.echo(show.progress(sum(map(results.is_done, every)), len(every)))
-
-
-def rows():
-    """A line for each exercise."""
-    return [show.row(one.name, results.last(one), one.title) for one in exercises.every()]
 
 
 @click.command(short_help="Put exercise.py back as it was handed out.")
@@ -179,22 +167,6 @@ def rows():
 def reset(exercise, yes):
     """Undo all changes to exercise.py of EXERCISE; what was there is kept beside it, as exercise.py.mine."""
     click.echo(put_back(find(exercise), lambda question: yes or click.confirm(question)))
-
-
-def put_back(exercise, agreed):
-    """Put exercise.py back as it was handed out, where the question is `agreed` to; returns what to say."""
-    path = exercise.file.relative_to(ROOT)
-    done = subprocess.run(["git", "show", f"HEAD:./{path.as_posix()}"], cwd=ROOT, capture_output=True)
-    if done.returncode:
-        raise click.ClickException(_("git does not know {path} as it was handed out.", path=path))
-    if exercise.file.exists() and exercise.file.read_bytes() != done.stdout:
-        mine = exercise.file.with_suffix(".py.mine")
-        question = _("Undo all your changes to {path}? (What is there now goes to {mine})", path=path, mine=mine.name)
-        if not agreed(question):
-            return _("Nothing was changed.")
-        exercise.file.replace(mine)
-    exercise.file.write_bytes(done.stdout)
-    return _("{path} is as it was handed out.", path=path)
 
 
 COMMANDS = check, hint, list_, reset

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from classroom.address import LAB
 from classroom.check.run import fingerprint
-from classroom.check.verdict import PASSED
+from classroom.check.verdict import FAILED, PASSED
 
 FOLDER = LAB / "checks"
 
@@ -40,6 +40,11 @@ def is_done(exercise):
     """Whether the file as it is now has passed all its checks."""
     document = last(exercise)
     return bool(document) and document["verdict"] == PASSED
+
+
+def failed(document):
+    """The keys of the checks that failed."""
+    return [one["check"] for one in document["checks"] if one["verdict"] == FAILED]
 
 
 def read(file):

@@ -2,7 +2,8 @@
 
 import textwrap
 
-from classroom.check.exercise import shown
+from classroom.check import results
+from classroom.check.exercise import every, shown
 from classroom.check.verdict import FAILED, PASSED, UNDECIDED
 from classroom.words import _
 
@@ -48,6 +49,11 @@ def row(name, document, title):
     if document is None:
         return f"   {name:22} {title}"
     return f"{FACES[document['verdict']]} {name:22} {summary(document)}"
+
+
+def rows():
+    """A line for each exercise, with its last result."""
+    return [row(one.name, results.last(one), one.title) for one in every()]
 
 
 def progress(done, among):

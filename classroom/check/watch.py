@@ -7,7 +7,7 @@ import click
 
 from classroom.check import exercise as exercises
 from classroom.check import results, show
-from classroom.check.commands import failed, put_back, rows
+from classroom.check.handed_out import put_back
 from classroom.check.hints import STEPS, hint, hints
 from classroom.check.run import Run
 from classroom.check.screen import Screen
@@ -184,7 +184,7 @@ class Watch:
 
     def failed(self):
         """The first check that failed; None without one."""
-        return next(iter(failed(self.document)), None) if self.document else None
+        return next(iter(results.failed(self.document)), None) if self.document else None
 
     def hints_shown(self):
         """How many hints for that check were shown; 0 where none has failed."""
@@ -232,7 +232,7 @@ class Watch:
 
     def show_list(self):
         """List all exercises."""
-        self.screen.say("\n".join(rows()) + "\n")
+        self.screen.say("\n".join(show.rows()) + "\n")
 
     def check_all(self):
         """Check all exercises that are not done."""

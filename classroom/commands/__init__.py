@@ -1,0 +1,1 @@
+"""The commands of ./lab, but for those of exercises, which are in classroom/check/."""

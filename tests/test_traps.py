@@ -1,12 +1,15 @@
 """Traps of the course's old code and of the tutorials: none of them may be true of ours."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
 from parts import Api, until
 
+from classroom import code
 from classroom.local.cluster import ROOT
 
 LOOK = {"CELERY_BROKER_URL": "redis://127.0.0.1:1/0", "CELERY_RESULT_BACKEND": "redis://127.0.0.1:1/0"}
@@ -26,6 +29,14 @@ def test_every_module_can_be_imported_first(first):
 def test_a_worker_machine_needs_no_web_server():
     code = "import sys, tasks; sys.exit('gunicorn' in sys.modules or 'app' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=30).returncode == 0
+
+
+def test_a_machine_that_joins_gets_all_that_a_worker_imports():
+    script = "import sys, tasks; tasks.celery.amqp, tasks.celery.backend; print(*map(repr, sys.modules.values()))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=30)
+    ours = {Path(path) for path in re.findall(rf"from '({re.escape(str(ROOT))}/[^']*)'", done.stdout)}
+    assert ROOT / "tasks.py" in ours, done.stderr
+    assert {path for path in ours if ".venv" not in path.parts} <= set(code.files())
 
 
 def test_submitting_opens_no_channel_and_no_connection_per_task(cluster, api):

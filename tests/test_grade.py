@@ -8,14 +8,15 @@ import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import parts
 import psutil
 import pytest
 from parts import left, until
 
-from classroom.check.exercise import find
-from classroom.grade import marks
+from classroom.check.exercise import Exercise, find
+from classroom.grade import gradebook, marks
 from classroom.local.cluster import ROOT
 
 FACTORIAL = find("01-factorial")
@@ -390,3 +391,13 @@ def test_a_reason_says_nothing_that_changes_from_run_to_run():
     said = "{} on {} after {} s, http://127.0.0.1:{}/x, 0x7f8a, {} processes"
     reasons = [marks.short(said.format(*run)) for run in runs]
     assert reasons[0] == reasons[1] and "127.0.0.1" in reasons[0] and "processes" in reasons[0]
+
+
+def test_what_somebody_left_beside_an_exercise_is_none_of_its_checks(tmp_path):
+    folder = Path(shutil.copytree(ROOT / "exercises" / "01-factorial", tmp_path / "01-factorial"))
+    before = gradebook.checks_sha256(Exercise(folder))
+    for name in ("exercise.py", "exercise.py.mine", "check.py~"):
+        (folder / name).write_text("x = 1")
+    assert gradebook.checks_sha256(Exercise(folder)) == before
+    (folder / "check.py").write_text("x = 1")
+    assert gradebook.checks_sha256(Exercise(folder)) != before

@@ -9,8 +9,8 @@ from classroom.exercises import FOLDER
 from classroom.words import _, in_language
 
 OF_THE_TEACHER = "solution.py", "wrong", "check_teacher.py"  # what the student's copy has not
-# What a run's copy has not: the checks, and what somebody's work has left beside them.
-LOOSE = "exercise.py", "check.py", *OF_THE_TEACHER, "__pycache__", "*.md", "*.po", "*.mine", "*~", "*.sw?", "*.orig"
+LEFT = "__pycache__", "*.mine", "*~", "*.sw?", "*.orig"  # beside the files, by somebody's work
+LOOSE = "exercise.py", "check.py", *OF_THE_TEACHER, "*.md", "*.po", *LEFT  # what a run's copy has not
 
 
 class NoSuchExercise(Exception):

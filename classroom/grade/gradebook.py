@@ -3,9 +3,10 @@
 import csv
 import hashlib
 import io
+from fnmatch import fnmatch
 
 from classroom.check import results, show
-from classroom.check.exercise import OF_THE_TEACHER
+from classroom.check.exercise import LEFT, OF_THE_TEACHER
 from classroom.check.verdict import FAILED, PASSED
 from classroom.grade import feedback
 from classroom.grade.marks import COLUMNS, LOOK, ends, row
@@ -63,11 +64,11 @@ class Gradebook:
 
 def checks_sha256(exercise):
     """The SHA-256 of all that an exercise is checked with: checks, their words, and what lies beside them."""
-    left_out = {"exercise.py", "__pycache__", *OF_THE_TEACHER[:2]}
+    left_out = ("exercise.py", *OF_THE_TEACHER[:2], "*.md", *LEFT)
     digest = hashlib.sha256()
     for path in sorted(exercise.folder.rglob("*")):
         within = path.relative_to(exercise.folder)
-        if path.is_file() and path.suffix != ".md" and left_out.isdisjoint(within.parts):
+        if path.is_file() and not any(fnmatch(part, pattern) for part in within.parts for pattern in left_out):
             digest.update(within.as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 

@@ -6,10 +6,11 @@ Start a worker with:  celery -A tasks worker --loglevel=info
 import math
 import time
 
-from classroom import exercises, work, worker  # noqa: F401 - the latter two for what they register
+from classroom import exercises, work  # noqa: F401 - the latter for what it registers
 from classroom.address import broker_url, result_backend
 from classroom.environment import whole
 from classroom.recorded import RecordedCelery
+from classroom.worker import signals  # noqa: F401 - for what it registers
 from ledger import KEEP
 
 celery = RecordedCelery(

@@ -1,4 +1,4 @@
-"""The command ./lab: each of its commands lies with what it does."""
+"""The command ./lab, made of its commands."""
 
 from importlib.util import find_spec
 
@@ -6,7 +6,7 @@ import click
 
 from classroom.check import author
 from classroom.check import commands as check
-from classroom.commands import cluster, observe, prove, tasks
+from classroom.commands import cluster, observe, prove, task
 
 EXAMPLES = """
 \b
@@ -30,7 +30,7 @@ class InOrder(click.Group):
     """A group of commands that lists them as they are written here."""
 
     def list_commands(self, context):
-        """The names of the commands, in the order of their definition."""
+        """The names of the commands, in the order in which they were added."""
         return list(self.commands)
 
 
@@ -41,7 +41,7 @@ def lab():
 
 COMMANDS = [
     *(cluster.up, cluster.worker, cluster.join_line, cluster.token),
-    *(tasks.status, tasks.submit, tasks.cancel, cluster.tell),
+    *(task.status, task.submit, task.cancel, cluster.tell),
     *(observe.monitor, observe.report, observe.doctor),
     *(prove.drill, prove.scale, *check.COMMANDS, *author.COMMANDS),
 ]
@@ -51,7 +51,7 @@ if find_spec("classroom.grade"):  # the students' copy has no grader
 
     COMMANDS.append(grade)
 
-for command in (*COMMANDS, prove.test):
+for command in [*COMMANDS, prove.test]:
     lab.add_command(command)
 
 if __name__ == "__main__":

@@ -8,9 +8,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("celery", "kombu", "redis")  # those that all machines should have in the same versions
-OURS = ("tasks.py", "ledger.py", "ledger.lua", "recovery.lua")
-ROOMS = ("classroom/*.py", "classroom/recorded/*.py", "classroom/worker/*.py")
-PATTERNS = (*OURS, *ROOMS, "exercises/*/exercise.py")
+PATTERNS = (
+    *("tasks.py", "ledger.py", "ledger.lua", "recovery.lua"),
+    *("classroom/*.py", "classroom/recorded/*.py", "classroom/worker/*.py", "exercises/*/exercise.py"),
+)
 
 
 def files():

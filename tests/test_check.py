@@ -102,7 +102,7 @@ def test_values_that_differ_never_look_alike():
         ("import nothing_like_it", "exercise.py, line 1.*|No module named 'nothing_like_it'"),
         ("raise SystemExit(0)", "SystemExit"),
         ("import os\nos._exit(0)", "ended while it loaded it, with exit code 0"),
-        ("while True: pass", "still being loaded after"),
+        pytest.param("while True: pass", "still being loaded after", marks=pytest.mark.slow),
         ("x = bytearray(10 * 2**30)", "MemoryError"),
         (changed('"/factorial"', '"/factorials"'), "has no endpoint POST /factorial"),
     ],
@@ -133,6 +133,7 @@ if "worker" in sys.argv:
 ENDED = {"state": "SUCCESS", "status": "", "worker": "me", "error": None, "progress": None, "result": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "check", "said"),
     [

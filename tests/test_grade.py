@@ -396,7 +396,7 @@ def test_a_reason_says_nothing_that_changes_from_run_to_run():
 def test_what_somebody_left_beside_an_exercise_is_none_of_its_checks(tmp_path):
     folder = Path(shutil.copytree(ROOT / "exercises" / "01-factorial", tmp_path / "01-factorial"))
     before = gradebook.checks_sha256(Exercise(folder))
-    for name in ("exercise.py", "exercise.py.mine", "check.py~"):
+    for name in ("exercise.py", "exercise.py.mine", "check.py~", ".DS_Store"):
         (folder / name).write_text("x = 1")
     assert gradebook.checks_sha256(Exercise(folder)) == before
     (folder / "check.py").write_text("x = 1")

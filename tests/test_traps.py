@@ -12,6 +12,12 @@ from parts import Api, until
 from classroom import code
 from classroom.local.cluster import ROOT
 
+ALL = """
+import sys, tasks, classroom.worker.events
+from kombu.utils.imports import symbol_by_name
+tasks.celery.amqp, tasks.celery.backend, symbol_by_name(tasks.celery.conf.worker_consumer)
+print(*map(repr, sys.modules.values()))
+"""
 LOOK = {"CELERY_BROKER_URL": "redis://127.0.0.1:1/0", "CELERY_RESULT_BACKEND": "redis://127.0.0.1:1/0"}
 
 
@@ -32,8 +38,7 @@ def test_a_worker_machine_needs_no_web_server():
 
 
 def test_a_machine_that_joins_gets_all_that_a_worker_imports():
-    script = "import sys, tasks; tasks.celery.amqp, tasks.celery.backend; print(*map(repr, sys.modules.values()))"
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", ALL], cwd=ROOT, capture_output=True, text=True, timeout=30)
     ours = {Path(path) for path in re.findall(rf"from '({re.escape(str(ROOT))}/[^']*)'", done.stdout)}
     assert ROOT / "tasks.py" in ours, done.stderr
     assert {path for path in ours if ".venv" not in path.parts} <= set(code.files())

@@ -39,9 +39,4 @@ def scratch(prefix):
         try:
             folder.cleanup()
         except RecursionError:
-            remove(folder.name)
-
-
-def remove(folder):
-    """Remove a folder with all that is in it, as far as it can be."""
-    subprocess.run(["rm", "-rf", "--", folder], stderr=subprocess.DEVNULL, timeout=60, check=False)
+            subprocess.run(["rm", "-rf", "--", folder.name], stderr=subprocess.DEVNULL, timeout=60, check=False)

@@ -9,7 +9,7 @@ from classroom.exercises import FOLDER
 from classroom.words import _, in_language
 
 OF_THE_TEACHER = "solution.py", "wrong", "check_teacher.py"  # what the student's copy has not
-LEFT = "__pycache__", "*.mine", "*~", "*.sw?", "*.orig"  # beside the files, by somebody's work
+LEFT = "__pycache__", ".*", "*.mine", "*~", "*.sw?", "*.orig"  # what editors and Python leave beside the files
 LOOSE = "exercise.py", "check.py", *OF_THE_TEACHER, "*.md", "*.po", *LEFT  # what a run's copy has not
 
 

@@ -6,12 +6,13 @@ import select
 import threading
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
-from classroom.check import disk, loads
+from classroom.check import loads
 from classroom.check.family import MARK, adopt_orphans, end, family
 from classroom.check.place import SCRATCH
 from classroom.check.program import Program
@@ -42,14 +43,15 @@ def pytest_configure(config):
 
 
 def end_with_reader(option):
-    """End every process of this run, this one too, when the command that reads the verdicts was killed."""
+    """End every process of this run, this one too, and remove its folder, when nobody reads the verdicts any more."""
     gone = select.poll()
     gone.register(option.verdicts, 0)  # that nobody reads any more is told unasked
     gone.poll()
     for one in family(psutil.Process(), os.environ[MARK]):
         end([one])
-    if option.data.parent.name.startswith(SCRATCH):  # nobody else is left to do it
-        disk.remove(option.data.parent)
+    with suppress(OSError):
+        if option.data.parent.name.startswith(SCRATCH):  # in a sandbox its path is another
+            os.execlp("rm", "rm", "-rf", "--", str(option.data.parent))  # which ends this process with all its threads
     os._exit(1)
 
 

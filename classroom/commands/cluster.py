@@ -7,7 +7,8 @@ import click
 import redis
 
 from classroom import client
-from classroom.address import LAB, LOCALHOST, broker_url, hidden, result_backend, running
+from classroom.address import LAB, broker_url, hidden, result_backend, running
+from classroom.commands.words import warn_of_localhost
 from classroom.local.cluster import ROOT
 from ledger import ORDERS, Ledger
 
@@ -54,12 +55,6 @@ def worker(concurrency, name, join, code):
     command += ["--concurrency", str(concurrency), *(["-n", f"{name}@%h"] if name else [])]
     os.chdir(ROOT)
     os.execv(sys.executable, command)
-
-
-def warn_of_localhost():
-    """Say so where no cluster is named, and the last resort is tried."""
-    if broker_url() == LOCALHOST:
-        click.echo(f"No cluster runs in this folder and BROKER_URL is not set: trying {LOCALHOST}", err=True)
 
 
 @click.command(short_help="Print the line that lets a machine join.")

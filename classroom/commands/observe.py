@@ -8,8 +8,7 @@ import click
 import redis
 
 from classroom.address import hidden, no_answer, result_backend
-from classroom.commands.cluster import warn_of_localhost
-from classroom.commands.words import short
+from classroom.commands.words import short, warn_of_localhost
 from ledger import Ledger
 
 

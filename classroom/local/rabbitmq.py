@@ -1,6 +1,7 @@
 """A RabbitMQ server of its own, from Debian's package, beside whatever else runs on this machine."""
 
 import os
+from contextlib import suppress
 
 import psutil
 
@@ -8,6 +9,7 @@ from classroom.local import ports
 from classroom.local.process import NotReady, Process
 
 SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"  # what is on PATH insists on the system's own user
+ATTEMPTS = 5  # at finding ports that nobody else takes first
 
 
 class RabbitMQ(Process):
@@ -19,24 +21,22 @@ class RabbitMQ(Process):
         folder.mkdir(parents=True, exist_ok=True)
         super().__init__("rabbitmq", [SERVER], folder / "rabbitmq.log", None, folder)
 
-    def serve(self, attempts=5):
+    def serve(self):
         """Start the server on ports of its own choice, and return it when it takes connections."""
-        for _ in range(attempts):
+        for left in reversed(range(ATTEMPTS)):
             self.choose_ports()
-            self.start()
-            ready = False
             try:
-                ready = self.wait_ready(self.ready, unless="eaddrinuse")
-            finally:
-                if not ready:
-                    self.end()
-            if ready:
+                self.start().wait_ready(self.ready)
                 return self
-        raise NotReady(f"RabbitMQ found its port taken {attempts} times. {self.last_words()}")
+            except BaseException as error:
+                self.end()
+                # It needs seconds to take its ports: others may be faster.
+                if not (left and isinstance(error, NotReady) and any(not ports.is_free(one) for one in self.ports)):
+                    raise
 
     def choose_ports(self):
-        """Choose ports that are free now; the server needs seconds to take them, and others may be faster."""
-        port, distribution, self.epmd = (ports.any_free() for _ in range(3))
+        """Choose ports that are free now: for clients, for other servers, and for Erlang's name server."""
+        self.ports = port, distribution, self.epmd = [ports.any_free() for _ in range(3)]
         folder, self.url = self.cwd, f"amqp://guest:guest@127.0.0.1:{port}//"
         self.env = os.environ | {
             "HOME": str(folder),
@@ -60,7 +60,11 @@ class RabbitMQ(Process):
 
     def end(self):
         """End the server, and Erlang's name server, which has left its parent."""
-        self.kill()
+        if self.process:
+            self.kill()
         for line in psutil.net_connections("tcp"):
             if line.status == psutil.CONN_LISTEN and line.laddr.port == self.epmd and line.pid:
-                psutil.Process(line.pid).kill()
+                with suppress(psutil.NoSuchProcess):
+                    found = psutil.Process(line.pid)
+                    if found.name() == "epmd":  # and not somebody who was faster
+                        found.kill()

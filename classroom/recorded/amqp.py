@@ -1,4 +1,4 @@
-"""Celery's way to the broker, which leads past the ledger."""
+"""Sends tasks: recorded first, and whatever becomes of the broker."""
 
 from datetime import UTC, datetime
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""Celery's result backend, which tells the ledger first how each task ended."""
+"""Stores how tasks ended, in the ledger and where Celery looks for it."""
 
 from celery import states
 from celery.backends.redis import ResultConsumer

@@ -1,3 +1,1 @@
-"""What makes a process that Celery starts a worker of the cluster."""
-
-from classroom.worker import signals  # noqa: F401 - for what it registers
+"""The parts of a worker: its name, its heartbeats, what it is told, and what it does with what it does not know."""

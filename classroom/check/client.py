@@ -65,7 +65,7 @@ class Client:
             raise Failed(
                 _("an answer to {method} {path}", method=method, path=path),
                 _("the connection was closed without one"),
-                because=self.own_words(self.last_error(self.cluster.web) or repr(error)),
+                because=self.last_error(self.cluster.web) or repr(error),
             ) from None
 
     def accepted(self, path, body):
@@ -73,7 +73,7 @@ class Client:
         answer = self.post(path, body)
         wanted = _("202 with {form}", form='{"task_id": "…"}')
         if answer.status >= 500:
-            raise Failed(wanted, answer, because=self.own_words(self.last_error(self.cluster.web)))
+            raise Failed(wanted, answer, because=self.last_error(self.cluster.web))
         if answer.status != 202:
             raise Failed(wanted, answer, because=_("the status code is {status}, not 202", status=answer.status))
         if not isinstance(answer.json, dict) or not isinstance(answer.json.get("task_id"), str):
@@ -95,7 +95,7 @@ class Client:
             return
         why = ""
         if answer.status >= 500:
-            why = self.own_words(self.last_error(self.cluster.web))
+            why = self.last_error(self.cluster.web)
         elif answer.status < 400:
             why = _("it was accepted")
         raise Failed(_("{status} for the body {body}", status=status, body=json.dumps(body)), answer, because=why)
@@ -141,7 +141,7 @@ class Client:
         if seen["state"] != "SUCCESS":
             why = (seen["error"] or {}).get("message", "")
             where = self.last_error(*self.cluster.workers)
-            raise Failed("SUCCESS", f"{seen['state']}: {seen['status']}", because=self.own_words(where or why))
+            raise Failed("SUCCESS", f"{seen['state']}: {seen['status']}", because=where or self.own_words(why))
         return seen["result"]
 
     # Words
@@ -152,4 +152,4 @@ class Client:
 
     def last_error(self, *processes):
         """The latest error in the logs of these processes that arose in the exercise, and where; "" without one."""
-        return blame.last_error([process.log for process in processes], self.exercises)
+        return self.own_words(blame.last_error([process.log for process in processes], self.exercises))

@@ -44,7 +44,7 @@ def let(program, count):
                 raise Failed(
                     _("a worker that does not end while it loads or runs your exercise"),
                     _("it ended by itself, with exit code {code}", code=worker.process.poll()),
-                    because=program.own_words(program.last_error(worker)),
+                    because=program.last_error(worker),
                 )
         if time.monotonic() > deadline:
             raise Undecided(_("the workers were not ready within {seconds} s", seconds=OBEY))

@@ -200,11 +200,10 @@ class Watch:
 
     def footer(self, choices):
         """What stays below everything: how far one is, where, with which workers, and what the keys do."""
-        every = exercises.every()
         names = {"n": _("next"), "h": _("hint"), "l": _("list"), "c": _("check all"), "x": _("reset"), "q": _("quit")}
         lines = [
             "",
-            show.progress(sum(map(results.is_done, every)), len(every)),
+            show.so_far(),
             _("Current exercise: {path}", path=exercises.shown(self.exercise.file)),
             *self.workers.lines(),
             "",

@@ -96,7 +96,7 @@ def done(program):
         raise Failed(nothing.expected, nothing.actual, because=alone) from None
     if answer.status != 200:
         error = program.last_error(program.cluster.web) if answer.status >= 500 else ""
-        raise Failed(_("200 with the result"), answer, because=program.own_words(error) or alone)
+        raise Failed(_("200 with the result"), answer, because=error or alone)
     return answer
 
 

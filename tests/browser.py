@@ -4,10 +4,12 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from parts import need
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from classroom.local.cluster import ROOT
 
+LIMIT = 60_000  # milliseconds that a browser may need for a step, on a machine that does much else
+expect.set_options(timeout=LIMIT)
 PICTURES = ROOT / ".lab" / "pictures"  # kept, to be looked at
 
 
@@ -22,21 +24,38 @@ def chromium():
 
 
 @contextmanager
-def visit(browser, url, broken=False, **options):
-    """The live page; at the end no error may have come up (unless the server was broken), and no origin but its own."""
+def visit(browser, url, broken=False, lost=None, **options):
+    """The live page; at the end no error may have come up (unless something was broken), and no origin but its own.
+
+    With `lost`, what matches it does not arrive. Where a test fails, it tells what the page's console said.
+    """
     context = browser.new_context(**{"viewport": {"width": 1400, "height": 900}, "locale": "en-GB"} | options)
-    page, errors, requests = context.new_page(), [], []
-    page.set_default_timeout(20_000)
+    page, errors, requests, failed = context.new_page(), [], [], []
+    page.set_default_timeout(LIMIT)
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("request", lambda request: requests.append(request.url))
+    page.on("requestfailed", lambda request: failed.append(f"{request.url}: {request.failure}"))
+    if lost:
+        page.route(lost, lambda route: route.abort())
     page.goto(url)
     try:
         yield page
+    except BaseException as error:
+        error.add_note(f"The page's errors: {errors}; what did not arrive: {failed}")
+        raise
     finally:
         context.close()
     assert broken or errors == []
     assert [other for other in requests if origin(other) not in (None, origin(url))] == []
+
+
+def unlock(page, token):
+    """Try a token, as a teacher does."""
+    if page.locator("#fields").is_hidden():
+        page.click("summary")
+    page.fill("[name=token]", token)
+    page.click("#unlock button")
 
 
 def origin(url):

@@ -10,7 +10,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from browser import chromium, picture, visit
+from browser import chromium, picture, unlock, visit
 from parts import Api, until
 from playwright.sync_api import expect
 from screen import Pty, break_it
@@ -324,20 +324,13 @@ def class_of_12(head):
         share(head, label, passed, PROGRESS)
 
 
-def unlock(page, cluster):
-    """Become the teacher."""
-    page.click("summary")
-    page.fill("[name=token]", Credentials(cluster.folder).token)
-    page.click("text=Unlock")
-    expect(page.locator("#powers")).to_be_visible()
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_shows_how_far_the_class_is_and_who_only_when_asked(head, class_of_12, browser, scheme):
     with visit(browser, head.url, color_scheme=scheme) as page:
         page.keyboard.press("e")
         expect(page.locator("#class")).to_be_hidden()  # not without the token
-        unlock(page, head.cluster)
+        unlock(page, Credentials(head.cluster.folder).token)
+        expect(page.locator("#powers")).to_be_visible()
         page.keyboard.press("e")
         expect(page.locator("#class-says")).to_have_text("Students who have shared a result: 12")
         rows = page.locator("#class-table tbody tr")
@@ -373,9 +366,7 @@ def test_the_page_asks_only_while_it_is_open_and_forgets_all(head, class_of_12, 
     with visit(browser, head.url, locale="pt-BR") as page:
         asked = []
         page.on("request", lambda request: asked.append(request.url) if "/teacher/checks" in request.url else None)
-        page.click("summary")
-        page.fill("[name=token]", Credentials(head.cluster.folder).token)
-        page.click("text=Liberar")
+        unlock(page, Credentials(head.cluster.folder).token)
         page.click("text=Exercícios (E)")
         expect(page.locator("#class-says")).to_have_text("Estudantes que compartilharam um resultado: 12")
         until(lambda: page.wait_for_timeout(100) or len(asked) > 1, what="the second question")

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser import bar, chromium, picture, visit
+from browser import bar, chromium, picture, unlock, visit
 from parts import Api, given, need, until
 from playwright.sync_api import expect
 
@@ -13,7 +13,6 @@ from classroom.drill.faults import set_clock
 from classroom.local.cluster import LocalCluster
 from classroom.local.credentials import Credentials
 
-expect.set_options(timeout=20_000)
 NASTY = "<img src=x onerror=window.hacked=1>"
 
 
@@ -156,14 +155,11 @@ def test_without_the_token_nothing_tells_the_code_and_with_it_the_teacher_is_in_
         page.keyboard.press("j")
         expect(page.locator("#join")).to_be_hidden()
         # A wrong token is a sentence
-        page.click("summary")
-        page.fill("[name=token]", "guess")
-        page.click("text=Unlock")
+        unlock(page, "guess")
         expect(page.locator("#unlocked")).to_contain_text("That is not the token")
         expect(page.locator("#powers")).to_be_hidden()
         # With the right one a key shows the line that joins, and hides it
-        page.fill("[name=token]", secret.token)
-        page.click("text=Unlock")
+        unlock(page, secret.token)
         expect(page.locator("#powers")).to_be_visible()
         page.keyboard.press("j")
         expect(page.locator("#line")).to_have_text(cluster.join_line)
@@ -180,6 +176,22 @@ def test_without_the_token_nothing_tells_the_code_and_with_it_the_teacher_is_in_
         expect(page.locator("#unlocked")).to_contain_text("3 cancelled")
         page.click("#cancel-all")
         until(lambda: all(api.status(id)["state"] == "REVOKED" for id in ids), what="all to be cancelled")
+
+
+def test_where_the_script_does_not_arrive_the_page_says_so_and_no_form_is_sent(cluster, browser):
+    """As on a bad network: one of its files is lost, and the browser would send the forms itself."""
+    with visit(browser, cluster.url) as page:
+        expect(page.locator("#no-script")).to_have_count(0)
+    with visit(browser, cluster.url, broken=True, lost="**/page/teacher.js") as page:
+        expect(page.locator("#no-script")).to_be_visible()
+        expect(page.locator("#no-script")).to_contain_text("Load the page again.")
+        asked = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.click("#send button >> nth=0")
+        unlock(page, "secret")
+        page.press("[name=token]", "Enter")
+        assert page.url == f"{cluster.url}/" and asked == []
+        picture(page, "no-script")
 
 
 def test_it_stands_still_looks_back_and_sleeps_in_a_hidden_tab(cluster, api, browser):
@@ -250,9 +262,7 @@ def test_axe_finds_nothing_serious(start, browser, scheme):
             api.submit(seconds=30, label=label)
         expect(page.locator(".bar[data-state=queued]")).to_have_count(1)
         bar(page, failed).press("Enter")
-        page.click("summary")
-        page.fill("[name=token]", Credentials(cluster.folder).token)
-        page.click("text=Unlock")
+        unlock(page, Credentials(cluster.folder).token)
         expect(page.locator("#powers")).to_be_visible()
         expect(page.locator("#sentence")).to_contain_text("Failed:")
         picture(page, f"failure-{scheme}")

@@ -24,8 +24,8 @@ class Program(Client):
         self.folder = folder
         self.home = folder / "room" / "home"
         self.home.mkdir(parents=True)
-        private = {"EXERCISES": str(exercises), "LAB_DIR": str(self.home), "HOME": str(self.home), "LAB_FLOWER": "0"}
-        private["PYTHONPATH"] = str(ROOT)
+        private = dict.fromkeys(("LAB_DIR", "HOME", "TMPDIR"), str(self.home))
+        private |= {"EXERCISES": str(exercises), "LAB_FLOWER": "0", "PYTHONPATH": str(ROOT)}
         self.limited = [sys.executable, "-m", "classroom.check.limits", str(self.home), *inside]
         cluster = LocalCluster(folder / "cluster", workers=0, env=private | (env or {}), before=self.limited)
         super().__init__(cluster, exercises)

@@ -23,11 +23,12 @@ class Terminal:
         self.env |= {"LAB_DIR": str(self.lab), "PYTHONUNBUFFERED": "1"}
         self.started = []
 
-    def up(self, *options, ready=True, **env):
-        """Start ./lab up; waits for the end of its banner."""
+    def up(self, *options, ready=True, host=None, **env):
+        """Start ./lab up, on a host of a network where one is given; waits for the end of its banner."""
         self.output = self.folder / f"up{len(self.started)}.log"
         with open(self.output, "wb") as out:
             command = [self.project / "lab", "up", *options]
+            command = host.command(command) if host else command
             self.process = psutil.Popen(command, env=self.env | env, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
         self.started.append(self.process)
         if ready:

@@ -2,15 +2,28 @@
 
 import os
 import subprocess
+import sys
+from contextlib import contextmanager
 
 import pytest
 from parts import Api, need, need_root, until
 
-from classroom.local import ports
+from classroom.local import class_ports
 from classroom.local.addresses import NoAddress
 from classroom.local.cluster import ROOT
-from classroom.local.hosts import Network
 from classroom.local.process import Process
+
+LISTEN = "import socket, sys; s = socket.create_server(('', int(sys.argv[1]))); print(flush=True); sys.stdin.read()"
+
+
+@contextmanager
+def listening(host, port):
+    """Another program that listens on a port of this host."""
+    command = host.command([sys.executable, "-c", LISTEN, str(port)])
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+        assert program.stdout.readline(), "it does not listen"
+        yield
+        program.stdin.close()
 
 
 def refuse(several):
@@ -91,37 +104,54 @@ def test_an_address_at_which_nobody_would_reach_the_cluster_is_not_told_to_the_c
 
 
 @pytest.mark.slow
-def test_a_new_code_puts_out_whoever_joined_with_the_old_one(terminal, tmp_path):
-    need_root()
-    need("ip", "iproute2")
-    with Network() as network:
-        # Given a class with a machine that joined
-        where = ("--class", "--address", network.address, "--workers", "0", "--port", str(ports.any_free()))
-        up = terminal.up(*where)
-        line = terminal.run("join-line").strip()
-        assert f"Join it:  {line}" in terminal.said() and network.address in line
-        env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(tmp_path)}
-        pc = Process("pc", ["sh", "-c", line], tmp_path / "pc.log", env, tmp_path, network.add("pc")).start()
-        try:
-            pc.wait_ready(lambda: pc.said(" ready."), timeout=120)
-            # When the cluster is started again, I expect the machine to be back, with the same code
-            up.terminate()
-            up.wait(20)
-            up = terminal.up(*where)
-            assert terminal.run("join-line").strip() == line
-            with Api(terminal.url) as api:
-                until(lambda: api.get("/workers").json().get("workers"), 30, "the machine to be back")
-                assert api.ended(api.submit())["result"] == 20
-            # When it is started with a new code, I expect the machine to be out, and the old line to be refused
-            up.terminate()
-            up.wait(20)
-            terminal.up(*where, "--new-code")
-            assert terminal.run("join-line").strip() != line
-            until(lambda: not pc.alive, 40, "the machine to give up")
-            assert "The broker lets this worker in no longer: join again" in pc.log.read_text()
-            with Api(terminal.url) as api:
-                until(lambda: api.get("/workers").json()["workers"] == [], 10, "it to be gone")
-                assert api.get(f"/join/{line.split('/join/')[1].split()[0]}").status_code == 403
-        finally:
-            pc.kill()
-            print(pc.log.read_text()[-3000:])
+def test_a_class_is_back_where_its_machines_look_for_it_until_the_code_is_another(terminal, network, tmp_path):
+    # Given a class with a machine that joined while another program had the broker's usual port
+    teacher = network.add("teacher")
+    where = ("--class", "--address", teacher.address, "--workers", "0")
+    with listening(teacher, 6399):
+        up = terminal.up(*where, host=teacher)
+    line = terminal.run("join-line").strip()
+    url = line.split()[2].split("/join/")[0]
+    assert f"Join it:  {line}" in terminal.said() and teacher.address in url
+    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(tmp_path)}
+    pc = Process("pc", ["sh", "-c", line], tmp_path / "pc.log", env, tmp_path, network.add("pc")).start()
+    try:
+        pc.wait_ready(lambda: pc.said(" ready."), timeout=120)
+        # When the cluster is started again, and that port is free, I expect the machine to be back, with the same code
+        up.terminate()
+        up.wait(20)
+        up = terminal.up(*where, host=teacher)
+        assert terminal.run("join-line").strip() == line and "join again" not in terminal.said()
+        with Api(url) as api:
+            until(lambda: api.get("/workers").json().get("workers"), 30, "the machine to be back")
+            assert api.ended(api.submit())["result"] == 20
+        # When it is started with a new code, I expect the machine to be out, and the old line to be refused
+        up.terminate()
+        up.wait(20)
+        terminal.up(*where, "--new-code", host=teacher)
+        assert terminal.run("join-line").strip() != line
+        until(lambda: not pc.alive, 40, "the machine to give up")
+        assert "The broker lets this worker in no longer: join again" in pc.log.read_text()
+        with Api(url) as api:
+            until(lambda: api.get("/workers").json()["workers"] == [], 10, "it to be gone")
+            assert api.get(f"/join/{line.split('/join/')[1].split()[0]}").status_code == 403
+    finally:
+        pc.kill()
+        print(pc.log.read_text()[-3000:])
+
+
+@pytest.mark.parametrize("taken", [0, 1], ids=["web", "broker"])
+def test_a_class_that_has_to_move_says_so(terminal, network, taken):
+    # Given a class that was here, and one of whose ports another program has now
+    teacher = network.add("teacher")
+    where = ("--class", "--address", teacher.address, "--workers", "0")
+    terminal.up(*where, host=teacher).terminate()
+    terminal.process.wait(20)
+    before = class_ports.last(terminal.lab)
+    with listening(teacher, before[taken]):
+        # When it is started again
+        terminal.up(*where, host=teacher)
+        # I expect it to be elsewhere, and those who joined to be told
+        now = class_ports.last(terminal.lab)
+        assert now[taken] == before[taken] + 1 and now[1 - taken] == before[1 - taken]
+        assert "machines that joined then have to join again" in terminal.said()

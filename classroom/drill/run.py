@@ -63,7 +63,7 @@ class Load:
 def run(fault, rounds, seed, env=None, patience=60, rabbitmq=False):
     """Run one fault so many times; returns the verdict as a dict. Times are seconds.
 
-    What has not ended `patience` seconds after the last fault counts as lost.
+    What has not ended `patience` seconds after the last fault counts as lost; half of that is waited after each.
     """
     dice = random.Random(f"{seed} {fault}")
     with tempfile.TemporaryDirectory(prefix="drill-") as folder:
@@ -82,7 +82,7 @@ def run(fault, rounds, seed, env=None, patience=60, rabbitmq=False):
                 faults.append((began, broker_time(cluster)))
                 poison += [poisoned] if poisoned else []
                 time.sleep(dice.uniform(*BETWEEN))
-                settle(cluster)
+                settle(cluster, patience / 2)
                 read(cluster, steps)
             load.__exit__()
             drain(cluster, load.accepted + poison, patience)
@@ -92,7 +92,7 @@ def run(fault, rounds, seed, env=None, patience=60, rabbitmq=False):
             return counted
 
 
-def settle(cluster, patience=30):
+def settle(cluster, patience):
     """Wait until what piled up during a fault has run, and what it cut off: the next fault is not to blame for that."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:

@@ -13,7 +13,7 @@ import psutil
 from kombu import Connection
 
 from classroom.address import LAB, hidden, named, result_backend, running
-from classroom.local import broker, ports
+from classroom.local import broker, class_ports, ports
 from classroom.local.addresses import ask_on_terminal, choose
 from classroom.local.cluster import NO_PROXY, ROOT, STOP, STOP_BROKER, LocalCluster
 from classroom.local.credentials import Credentials
@@ -120,7 +120,7 @@ def plan(workers, concurrency, host, port, address=None, flower=False):
         concurrency=concurrency,
         host=host,
         port=port,
-        ports_from=(5000, 6399),
+        ports_from=class_ports.last(LAB) if address else class_ports.FIRST,
         address=address,
         broker_url=url,
         results=url and result_backend(),
@@ -166,6 +166,8 @@ def start(cluster):
     if cluster.address:
         check_from_the_network(cluster)
         say(f"  Join it:  {cluster.join_line}")
+        if class_ports.remember(LAB, cluster.port, cluster.broker_port):
+            say("            Other ports than the last time: machines that joined then have to join again.")
     say("  Stop it:  Ctrl-C\n")
 
 

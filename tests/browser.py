@@ -4,12 +4,13 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from parts import need
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Error, expect, sync_playwright
 
 from classroom.local.cluster import ROOT
 
 LIMIT = 60_000  # milliseconds that a browser may need for a step, on a machine that does much else
 expect.set_options(timeout=LIMIT)
+CHANGED = "net::ERR_NETWORK_CHANGED"  # what chromium says of requests while other tests make or remove networks
 PICTURES = ROOT / ".lab" / "pictures"  # kept, to be looked at
 
 
@@ -32,22 +33,39 @@ def visit(browser, url, broken=False, lost=None, **options):
     context = browser.new_context(**{"viewport": {"width": 1400, "height": 900}, "locale": "en-GB"} | options)
     page, errors, requests, failed = context.new_page(), [], [], []
     page.set_default_timeout(LIMIT)
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("request", lambda request: requests.append(request.url))
     page.on("requestfailed", lambda request: failed.append(f"{request.url}: {request.failure}"))
     if lost:
         page.route(lost, lambda route: route.abort())
-    page.goto(url)
     try:
+        load(page, url)
         yield page
     except BaseException as error:
         error.add_note(f"The page's errors: {errors}; what did not arrive: {failed}")
         raise
     finally:
         context.close()
-    assert broken or errors == []
+    assert broken or [error for error in errors if CHANGED not in error] == []
     assert [other for other in requests if origin(other) not in (None, origin(url))] == []
+
+
+def load(page, url):
+    """Load a page with all its files; again where the machine's network changed meanwhile."""
+    for _ in range(5):
+        failed = []
+        page.on("requestfailed", note := lambda request, failed=failed: failed.append(request.failure))
+        try:
+            page.goto(url)
+        except Error as error:
+            if CHANGED not in str(error):
+                raise
+            failed.append(CHANGED)
+        finally:
+            page.remove_listener("requestfailed", note)
+        if CHANGED not in failed:
+            return
 
 
 def unlock(page, token):

@@ -52,7 +52,7 @@ def test_a_part_that_is_given_up_fails_its_chord(chords, name):
 
 def test_a_part_that_is_cancelled_while_it_waits_fails_its_chord(chords):
     # Given a chord whose parts wait behind another task
-    busy = chords.submit(seconds=1)
+    busy = chords.submit(seconds=4)
     ids = chords.post("/chord/quick").json()
     # When one of them is cancelled, I expect the last task to wait for it no longer
     assert chords.post(f"/cancel/{ids['part_id']}").json()["state"] == "REVOKED"
@@ -73,7 +73,7 @@ def test_a_part_that_is_cancelled_while_it_waits_fails_its_chord(chords):
 )
 def test_what_comes_after_a_cancelled_or_given_up_task_ends_with_it(chords, kind, name, until_it, word):
     # Given a task that others come after
-    busy = chords.submit(seconds=1) if until_it == "waits" else None
+    busy = chords.submit(seconds=4) if until_it == "waits" else None
     first, *later = chords.post(f"/after/{kind}/{name}").json()
     # When it is cancelled while it waits or while it runs, or is given up, or no worker knows it
     if until_it == "runs":
@@ -93,7 +93,7 @@ def test_what_comes_after_a_cancelled_or_given_up_task_ends_with_it(chords, kind
 @pytest.mark.parametrize("name", ["quick", "failing"])
 def test_what_comes_after_a_task_that_was_cancelled_before_its_message_existed_ends(chords, kind, name):
     # Given a task that waits behind another, and two that come after it
-    chords.submit(seconds=1)
+    chords.submit(seconds=4)
     first, middle, last = chords.post(f"/after/{kind}/{name}").json()
     # When the middle one is cancelled before it is sent, and the first one ends, well or badly
     assert chords.post(f"/cancel/{middle}").json()["state"] == "REVOKED"
@@ -105,9 +105,9 @@ def test_what_comes_after_a_task_that_was_cancelled_before_its_message_existed_e
 
 def test_a_chord_is_completed_by_another_when_the_one_who_was_about_to_do_it_died(chords):
     # Given a chord that somebody has begun to complete, and then died
-    busy = chords.submit(seconds=1)
+    busy = chords.submit(seconds=4)
     ids = chords.post("/chord/quick").json()
-    chords.cluster.ledger.redis.set(f"celery-taskset-meta-{ids['group_id']}.c", "somebody", ex=6)
+    chords.cluster.ledger.redis.set(f"celery-taskset-meta-{ids['group_id']}.c", "somebody", ex=8)
     assert chords.status(busy)["state"] != "SUCCESS"
     # I expect its last task to be sent nevertheless
     status = chords.ended(ids["task_id"])

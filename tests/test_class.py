@@ -133,7 +133,7 @@ def test_a_class_is_back_where_its_machines_look_for_it_until_the_code_is_anothe
         until(lambda: not pc.alive, 40, "the machine to give up")
         assert "The broker lets this worker in no longer: join again" in pc.log.read_text()
         with Api(url) as api:
-            until(lambda: api.get("/workers").json()["workers"] == [], 10, "it to be gone")
+            until(lambda: api.workers() == [], what="it to be gone")
             assert api.get(f"/join/{line.split('/join/')[1].split()[0]}").status_code == 403
     finally:
         pc.kill()
@@ -155,3 +155,13 @@ def test_a_class_that_has_to_move_says_so(terminal, network, taken):
         now = class_ports.last(terminal.lab)
         assert now[taken] == before[taken] + 1 and now[1 - taken] == before[1 - taken]
         assert "machines that joined then have to join again" in terminal.said()
+    # and with a new code, with which all have to, to be where one looks first
+    terminal.stop()
+    terminal.up(*where, "--new-code", host=teacher)
+    assert class_ports.last(terminal.lab) == class_ports.FIRST and "join again" not in terminal.said()
+
+
+@pytest.mark.parametrize("words", ["", "[", "3", '["a", 5000]', '["a", 5000, 99999]', '["a", "b", 6399]'])
+def test_what_cannot_be_a_place_is_not_believed(tmp_path, words):
+    (tmp_path / class_ports.NAME).write_text(words)
+    assert class_ports.last(tmp_path) == class_ports.FIRST

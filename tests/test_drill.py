@@ -51,7 +51,7 @@ def test_nothing_is_lost_on_rabbitmq_either(fault, tmp_path):
 
 @pytest.fixture
 def broken(tmp_path, monkeypatch):
-    """Let the drill's task be another, and so long that whichever worker a fault hits is running one."""
+    """Let the drill's task be another, and so long that all workers run one from the second fault on."""
     monkeypatch.setattr(drill_run, "PAUSE", 1)
 
     def broken(**changes):

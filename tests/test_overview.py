@@ -10,7 +10,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from browser import chromium, picture, unlock, visit
+from browser import chromium, load, picture, unlock, visit
 from parts import Api, until
 from playwright.sync_api import expect
 from screen import Pty, break_it
@@ -354,7 +354,7 @@ def test_the_page_shows_how_far_the_class_is_and_who_only_when_asked(head, class
         # What is shared now comes by itself, also after the page was loaded anew, without names
         share(head, "Bruno", 7)
         expect(rows.nth(0).locator("td").first).to_have_text("5")
-        page.reload()
+        load(page, page.url)
         expect(page.locator("#powers")).to_be_attached()
         until(lambda: not page.locator("#powers").get_attribute("hidden"), what="the token to be tried")
         page.locator("#show-class").evaluate("button => button.click()")

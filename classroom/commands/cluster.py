@@ -16,7 +16,11 @@ from ledger import ORDERS, Ledger
 @click.command(short_help="Start the cluster in this folder; Ctrl-C stops it.")
 @click.option("--workers", type=click.IntRange(0, 64), default=2, show_default=True, help="How many workers.")
 @click.option("--concurrency", type=click.IntRange(1, 64), default=1, show_default=True, help="Tasks at a time, each.")
-@click.option("--port", type=click.IntRange(1, 65535), help="The web server's port; else the first free from 5000 on.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="The web server's port; else the first free from 5000 on, or a class's last.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address the web server listens on.")
 @click.option("--quiet", is_flag=True, help="Do not show what the processes log.")
 @click.option("--class", "for_class", is_flag=True, help="Let other machines join, with the line that is printed.")

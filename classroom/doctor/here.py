@@ -13,11 +13,11 @@ from classroom.address import LAB
 from classroom.code import PACKAGES
 from classroom.doctor.findings import bad, note, ok
 from classroom.local import ports
+from classroom.local.class_ports import FIRST
 from classroom.local.cluster import ROOT
 
 MB = 10**6
 OLDEST = 3, 11  # of Python
-WANTED = 5000, 6399  # the ports that the web server and the broker try first
 
 
 def checks():
@@ -78,7 +78,7 @@ def disk(folder=LAB, least=500 * MB):
     return ok("disk", words)
 
 
-def free_ports(wanted=WANTED):
+def free_ports(wanted=FIRST):
     """Whether the ports are free that ./lab up tries first."""
     taken = [f"{port} ({listener(port)})" for port in wanted if not ports.is_free(port)]
     if taken:

@@ -63,7 +63,8 @@ class Load:
 def run(fault, rounds, seed, env=None, patience=60, rabbitmq=False):
     """Run one fault so many times; returns the verdict as a dict. Times are seconds.
 
-    What has not ended `patience` seconds after the last fault counts as lost; half of that is waited after each.
+    What has not ended `patience` seconds after the last fault counts as lost. Between two faults at most half of that
+    is waited for what the first one cut off.
     """
     dice = random.Random(f"{seed} {fault}")
     with tempfile.TemporaryDirectory(prefix="drill-") as folder:

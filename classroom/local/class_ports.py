@@ -4,20 +4,28 @@ import json
 
 from classroom.local.private import write
 
-FIRST = 5000, 6399  # web server, broker
+FIRST = 5000, 6399  # the ports that web server and broker try first
+NAME = "last-class.json"
 
 
 def last(folder):
     """The ports of this folder's last class, web server and broker; the usual ones where there was none."""
     try:
-        web, broker = json.loads((folder / "ports.json").read_text())
-        return int(web), int(broker)
+        _, *found = json.loads((folder / NAME).read_text())
+        web, broker = (port for port in map(int, found) if 0 < port < 65536)
+        return web, broker
     except (OSError, ValueError, TypeError):
         return FIRST
 
 
-def remember(folder, web, broker):
-    """Write them down; returns whether machines that joined the last class look for this one elsewhere."""
-    moved = (folder / "ports.json").exists() and last(folder) != (web, broker)
-    write(folder / "ports.json", json.dumps([web, broker]))
+def moves(folder, address, web, broker):
+    """Whether machines that joined the last class look for this one elsewhere; from now on this one is the last."""
+    file, words = folder / NAME, json.dumps([address, web, broker])
+    moved = file.exists() and file.read_text() != words
+    write(file, words)
     return moved
+
+
+def forget(folder):
+    """Begin anew, where everybody has to join again in any case."""
+    (folder / NAME).unlink(missing_ok=True)

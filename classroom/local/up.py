@@ -44,6 +44,7 @@ def up(workers, concurrency, host, port, quiet, for_class=False, address=None, n
         sweep()
         if new_code:
             Credentials(LAB).renew()
+            class_ports.forget(LAB)
         cluster = plan(workers, concurrency, host, port, address, flower)
         start(cluster)
         watch(cluster, quiet)
@@ -166,8 +167,8 @@ def start(cluster):
     if cluster.address:
         check_from_the_network(cluster)
         say(f"  Join it:  {cluster.join_line}")
-        if class_ports.remember(LAB, cluster.port, cluster.broker_port):
-            say("            Other ports than the last time: machines that joined then have to join again.")
+        if class_ports.moves(LAB, cluster.address, cluster.port, cluster.broker_port):
+            say("            Another address or port than the last time: machines that joined then have to join again.")
     say("  Stop it:  Ctrl-C\n")
 
 

@@ -24,8 +24,3 @@ def moves(folder, address, web, broker):
     moved = file.exists() and file.read_text() != words
     write(file, words)
     return moved
-
-
-def forget(folder):
-    """Begin anew, where everybody has to join again in any case."""
-    (folder / NAME).unlink(missing_ok=True)

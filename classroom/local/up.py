@@ -44,7 +44,6 @@ def up(workers, concurrency, host, port, quiet, for_class=False, address=None, n
         sweep()
         if new_code:
             Credentials(LAB).renew()
-            class_ports.forget(LAB)
         cluster = plan(workers, concurrency, host, port, address, flower)
         start(cluster)
         watch(cluster, quiet)

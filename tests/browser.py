@@ -8,7 +8,7 @@ from playwright.sync_api import Error, expect, sync_playwright
 
 from classroom.local.cluster import ROOT
 
-LIMIT = 60_000  # milliseconds that a browser may need for a step, on a machine that does much else
+LIMIT = 20_000  # milliseconds that a browser may need for a step
 expect.set_options(timeout=LIMIT)
 CHANGED = "net::ERR_NETWORK_CHANGED"  # what chromium says of requests while other tests make or remove networks
 PICTURES = ROOT / ".lab" / "pictures"  # kept, to be looked at

@@ -5,25 +5,25 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
-from parts import quickest, until
+from parts import until
 
 from classroom.code import versions
 
 
 def test_a_task_is_accepted_at_once_and_its_result_follows(api):
-    # When I send a task of 3 seconds
+    # When I send a task
     before = time.monotonic()
-    answer = api.post("/longtask", json={"x": 10, "seconds": 3, "label": "Ana"})
+    answer = api.post("/longtask", json={"x": 10, "seconds": 1, "label": "Ana"})
     # I expect its id before it is done
     assert answer.status_code == 202
-    assert time.monotonic() - before < 3
+    assert time.monotonic() - before < 0.9
     said = answer.json()
     assert said["state"] == "PENDING"
     assert answer.headers["Location"] == said["status_url"] == f"/status/{said['task_id']}"
     # and later its result, with who did it and when
     status = api.ended(said["task_id"])
     assert (status["state"], status["result"], status["label"]) == ("SUCCESS", 20, "Ana")
-    assert status["progress"] == {"current": 6, "total": 6, "percent": 100}
+    assert status["progress"] == {"current": 2, "total": 2, "percent": 100}
     assert status["worker"].split("@")[0] in ("worker1", "worker2")
     assert status["submitted_at"] <= status["started_at"] <= status["finished_at"]
     assert status["finished_at"].endswith("Z")
@@ -69,7 +69,7 @@ def test_wait_holds_the_answer_until_the_task_ends(api):
     task_id = api.submit(seconds=20)
     before = time.monotonic()
     assert api.status(task_id, wait=1)["finished_at"] is None
-    assert 0.9 < time.monotonic() - before < 15
+    assert 0.9 < time.monotonic() - before < 5
     api.post(f"/cancel/{task_id}")
     for wrong in ("-1", "31", "soon", "nan", "1e999", "1_0", "٣", ""):
         answer = api.get(f"/status/{task_id}?wait={wrong}")
@@ -81,7 +81,9 @@ def test_a_hundred_held_waits_leave_the_server_answering(api):
     with ThreadPoolExecutor(100) as pool:
         held = [pool.submit(api.get, f"/status/{task_id}?wait=5") for _ in range(100)]
         until(lambda: sum(answer.done() for answer in held) > 80, what="the answers that are not held")
-        assert quickest(lambda: api.get("/healthz").raise_for_status()) < 0.5
+        before = time.monotonic()
+        assert api.get("/healthz").status_code == 200
+        assert time.monotonic() - before < 0.5
         assert {answer.result().status_code for answer in held} == {200}
     api.post(f"/cancel/{task_id}")
 
@@ -90,7 +92,7 @@ def test_a_running_task_is_cancelled_at_its_next_step(api):
     task_id = api.submit(seconds=60)
     until(lambda: api.status(task_id)["state"] == "PROGRESS", what="the task to run")
     assert api.post(f"/cancel/{task_id}").status_code == 202
-    status = until(lambda: (seen := api.status(task_id))["state"] == "REVOKED" and seen, what="the task to stop")
+    status = until(lambda: (seen := api.status(task_id))["state"] == "REVOKED" and seen, 3, "the task to stop")
     assert status["status"].startswith("Cancelled at 20")
     # and a second time it has ended already
     again = api.post(f"/cancel/{task_id}")
@@ -103,10 +105,11 @@ def test_cancelling_what_never_was_is_404(api):
 
 def test_workers_are_listed_in_milliseconds(api):
     task_id = api.submit(seconds=3)
-    busy = until(lambda: [w for w in api.workers() if task_id in w["running"]], what="it to run")
+    busy = until(lambda: [w for w in api.get("/workers").json()["workers"] if task_id in w["running"]], 5, "it to run")
     assert len(busy) == 1
-    assert quickest(api.workers) < 0.3
-    workers = api.workers()
+    before = time.monotonic()
+    workers = api.get("/workers").json()["workers"]
+    assert time.monotonic() - before < 0.3
     assert sorted(worker["name"].split("@")[0] for worker in workers) == ["worker1", "worker2"]
     for worker in workers:
         assert worker["name"].endswith("@" + worker["host"])

@@ -5,7 +5,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from parts import Api, quickest, until
+from parts import Api, until
 
 from classroom.local import ports
 from classroom.local.broker import answers
@@ -40,7 +40,7 @@ def test_every_request_is_answered_within_1_s_while_the_broker_is_away(start, tr
             # Nothing of the page needs the broker
             assert api.get("/").status_code == 200
         # When it is back, I expect the web server and the worker to find it by themselves
-        task_id = until(lambda: accepted(api), what="a task to be accepted again")
+        task_id = until(lambda: accepted(api), 10, "a task to be accepted again")
         assert api.ended(task_id)["result"] == 20
 
 
@@ -75,9 +75,9 @@ REQUESTS = [
 
 def refusal(api, method, path):
     """The answer is a 503 that says what is wrong and when to try again, and comes in time."""
-    answers = []
-    seconds = quickest(lambda: answers.append(api.request(method, path)))
-    answer = answers[0]
+    before = time.monotonic()
+    answer = api.request(method, path)
+    seconds = time.monotonic() - before
     assert answer.status_code == 503, (path, answer.text)
     assert answer.headers["Content-Type"] == "application/problem+json" and answer.headers["Retry-After"] == "2"
     assert "broker" in answer.json()["detail"] and "@" not in answer.json()["detail"]
@@ -99,15 +99,15 @@ def test_web_and_worker_start_before_the_broker_and_find_it(start, tmp_path):
     cluster.workers.append(worker)
     with Api(cluster.url) as api:
         assert api.get("/healthz").status_code == 503
-        until(lambda: worker.log.read_text().count("Trying again") > 12, what="the worker to look for it in vain")
+        until(lambda: worker.log.read_text().count("Trying again") > 5, what="the worker to look for it in vain")
         # When the broker comes
         later.start_broker()
         # I expect both to find it
         began = time.monotonic()
-        task_id = until(lambda: accepted(api), what="a task to be accepted")
+        task_id = until(lambda: accepted(api), 5, "a task to be accepted")
         assert api.ended(task_id)["worker"].startswith("early@")
         print(f"the first task ended {time.monotonic() - began:.1f} s after the broker came")
-        assert time.monotonic() - began < 12, "the longer a broker is away, the later Celery's own worker is back"
+        assert time.monotonic() - began < 4, "the longer a broker is away, the later Celery's own worker is back"
 
 
 def test_a_full_queue_answers_429(start):

@@ -160,7 +160,7 @@ def test_what_the_checker_could_stumble_over_fails_with_the_reason(judge, progra
 @pytest.mark.parametrize(
     ("bad", "check", "said"),
     [
-        ("import os\n    while os.fork():\n        pass\n    time.sleep(600)", "right", "processes|MB of memory"),
+        ("import os\n    while os.fork():\n        pass\n    time.sleep(600)", "right", "processes"),
         ("kept = [bytearray(50 * 2**20) for _ in range(200)]", "right", "MemoryError|MB of memory"),
         ("open('big', 'wb').write(bytes(10**9))", "right", "OSError|File too large|SIGXFSZ|killed"),
         ("[open(f'big{n}', 'wb').write(bytes(60 * 2**20)) for n in range(9)]; time.sleep(9)", "right", "MB on disk"),
@@ -321,7 +321,9 @@ def test_all_exercises_are_checked_and_those_that_passed_are_not_checked_again(d
     assert ":) 01-factorial" in said and "1/1" in said
     result = desk.lab / "checks" / "01-factorial.json"
     written = result.stat().st_mtime_ns
-    assert ":) 01-factorial" in desk.run("check") and result.stat().st_mtime_ns == written
+    before = time.monotonic()
+    assert ":) 01-factorial" in desk.run("check") and time.monotonic() - before < 5
+    assert result.stat().st_mtime_ns == written
     assert "1/1" in desk.run("list")
     (desk.exercise / "exercise.py").write_text("")
     assert "0/1" in desk.run("list")  # what passed was another file

@@ -31,7 +31,7 @@ def test_a_paused_worker_takes_nothing_until_it_is_told_to_run(start):
         running = api.submit(seconds=4)
         until(lambda: api.status(running)["progress"], what="it to run")
         assert tell(cluster, "worker1", "pause")[0] == 0
-        until(lambda: worker_of(api)["paused"], what="the pause")
+        until(lambda: worker_of(api)["paused"], 5, "the pause")
         # I expect it to finish that one, and to leave others in the queue
         waiting = [api.submit(x=x) for x in range(3)]
         assert api.ended(running)["state"] == "SUCCESS"
@@ -45,7 +45,7 @@ def test_a_paused_worker_takes_nothing_until_it_is_told_to_run(start):
         # When it is told to run, I expect it to take all of them, once each
         tell(cluster, "worker1", "run")
         assert [(api.ended(id)["result"], api.status(id)["attempt"]) for id in waiting] == [(0, 1), (2, 1), (4, 1)]
-        until(lambda: not worker_of(api)["paused"], what="it to say so")
+        until(lambda: not worker_of(api)["paused"], 5, "it to say so")
 
 
 def test_a_worker_that_reloads_finishes_what_runs_and_is_the_same_process_with_new_code(start):

@@ -253,7 +253,7 @@ def test_from_another_machine_the_head_is_reached_refuses_or_is_silent(network, 
     network.hosts[-1].cut()
     asked = time.monotonic()
     found = look()
-    assert time.monotonic() - asked < 30
+    assert time.monotonic() - asked < 10
     assert trouble(found) == {"web": "bad", "broker": "bad"}
 
 
@@ -301,7 +301,7 @@ def test_a_name_that_nobody_knows_and_a_silent_name_server_are_found(network, ex
         silent.bind((network.address, 53))
         asked = time.monotonic()
         assert says(examine("head.example", before=host)["address"], "bad", "Nobody here knows the name head.example")
-        assert time.monotonic() - asked < 20
+        assert time.monotonic() - asked < 6
         assert silent.recv(500), "it was asked"
 
 
@@ -395,13 +395,13 @@ def test_tasks_that_no_worker_takes_are_found(start, examine):
         worker.argv += ["-Q", "celery-other"]
         cluster.workers.append(worker.start())
         cluster.wait_worker(worker)
-        (seen,) = until(lambda: api.workers(), what="the worker to be seen")
+        (seen,) = until(lambda: api.get("/workers").json()["workers"], what="the worker to be seen")
         found = until(lambda: "queue" in trouble(found := examine(**both)) and found, 30, "the trouble")
         assert trouble(found) == {"queue": "bad"}
         assert says(found["queue"], "bad", "1 task waits for more than 10 s although deaf could", "queue celery")
         # When it is paused, that alone is the cause
         cluster.ledger.step("told", seen["name"], "pause")
-        until(lambda: api.workers()[0]["paused"], what="the pause")
+        until(lambda: api.get("/workers").json()["workers"][0]["paused"], what="the pause")
         found = examine(**both)
         assert trouble(found) == {"workers": "note"}
         assert says(found["workers"], "note", "deaf takes no tasks: paused. No other is there", "./lab tell deaf run")
@@ -422,7 +422,7 @@ def test_a_task_that_the_free_worker_does_not_know_is_found(start, examine):
         strange.env = {key: value for key, value in strange.env.items() if key != "EXERCISE_FILE"}
         cluster.workers.append(strange.start())
         cluster.wait_worker(strange)
-        busy = until(lambda: [one for one in api.workers() if one["running"]], what="it to run")
+        busy = until(lambda: [one for one in api.get("/workers").json()["workers"] if one["running"]], what="it to run")
         assert busy[0]["name"].startswith("worker1")
         api.post("/print")
         both = {"BROKER_URL": cluster.broker_url, "LAB_URL": cluster.url}
@@ -434,7 +434,7 @@ def test_a_task_that_the_free_worker_does_not_know_is_found(start, examine):
 def test_a_long_queue_before_busy_workers_is_no_trouble(start, examine):
     cluster = start(workers=2)
     with Api(cluster.url) as api:
-        for _ in range(400):
+        for _ in range(160):
             api.submit(seconds=0.5)
         time.sleep(11)
         for _ in range(5):

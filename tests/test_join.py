@@ -58,7 +58,7 @@ def test_a_bare_machine_with_no_way_out_joins_and_works(lab):
         assert words in said, words
     # and a worker of that host, on the head's code
     with Api(lab.cluster.url) as api:
-        (worker,) = until(lambda: api.workers(), what="the worker to be seen")
+        (worker,) = until(lambda: api.get("/workers").json()["workers"], what="the worker to be seen")
         assert (worker["name"], worker["host"], worker["old_code"]) == ("worker@pc1", "pc1", False)
         assert api.ended(api.submit(x=21))["result"] == 42
     # and nothing secret on that machine beyond the worker's own password
@@ -80,7 +80,7 @@ def test_a_machine_that_joins_again_is_quick_and_two_of_one_name_are_told_apart(
     # I expect another name to help
     other = lab.joined(lab.type(pc.host, f"{lab.cluster.join_line} -s -- --name other --concurrency 2"))
     with Api(lab.cluster.url) as api:
-        workers = {one["name"]: one["concurrency"] for one in api.workers()}
+        workers = {one["name"]: one["concurrency"] for one in api.get("/workers").json()["workers"]}
         assert workers == {"worker@pc1": 1, "other@pc1": 2}
         # and one that was killed to come back by the same line
         other.kill()
@@ -161,7 +161,9 @@ def test_a_clone_joins_with_address_and_code(lab):
     )
     lab.joined(process)
     with Api(lab.cluster.url) as api:
-        until(lambda: [one["host"] for one in api.workers()] == ["laptop"], what="it to be seen")
+        until(
+            lambda: [one["host"] for one in api.get("/workers").json()["workers"]] == ["laptop"], what="it to be seen"
+        )
     refused = lab.type(host, f"{ROOT}/lab worker --join {lab.network.address}:{lab.cluster.port} --code 222-222")
     until(lambda: not refused.alive, 20, "it to be refused")
     assert "This is not the class code" in refused.log.read_text()

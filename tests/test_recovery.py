@@ -27,7 +27,7 @@ def test_the_task_of_a_dead_or_frozen_worker_runs_again_within_10_s(start, endin
         getattr(first, ending)()
         began = time.monotonic()
         # I expect the other one to run it again within 10 s
-        again = until(lambda: (seen := api.status(task_id))["attempt"] == 2 and seen, what="the second attempt")
+        again = until(lambda: (seen := api.status(task_id))["attempt"] == 2 and seen, 10, "the second attempt")
         print(f"{ending}: ran again after {time.monotonic() - began:.1f} s")
         assert again["worker"].split("@")[0] != first.name
         # and a worker that comes back late to do no damage
@@ -37,7 +37,7 @@ def test_the_task_of_a_dead_or_frozen_worker_runs_again_within_10_s(start, endin
         assert (status["state"], status["result"], status["attempt"]) == ("SUCCESS", 20, 2)
         assert status["worker"] == again["worker"]
         # and nothing to pile up in the broker's own books
-        until(lambda: cluster.ledger.redis.hlen("unacked") == 0, what="the old message to be forgotten")
+        until(lambda: cluster.ledger.redis.hlen("unacked") == 0, 10, "the old message to be forgotten")
 
 
 @pytest.mark.parametrize("who", ["worker", "process"])
@@ -46,13 +46,13 @@ def test_what_was_interrupted_runs_before_what_came_later(start, who):
     cluster = start(workers=2)
     with Api(cluster.url) as api:
         task_id = api.submit(seconds=20)
-        waiting = [api.submit(seconds=2) for _ in range(40)]
+        waiting = [api.submit(seconds=2) for _ in range(20)]
         first = running_on(cluster, api, task_id)
         # When the worker of the first dies, or its process that ran it
         for process in [first] if who == "worker" else first.process.children():
             process.kill()
         # I expect it to run again as soon as a worker is free
-        until(lambda: api.status(task_id)["attempt"] == 2, what="the second attempt")
+        until(lambda: api.status(task_id)["attempt"] == 2, 10, "the second attempt")
         assert cluster.ledger.task(waiting[-1])["ahead"] > 10
 
 
@@ -62,7 +62,7 @@ def test_the_only_worker_dies_and_the_status_tells_until_another_comes(start):
         task_id = api.submit(seconds=1)
         worker = running_on(cluster, api, task_id)
         worker.kill()
-        until(lambda: "stopped answering" in api.status(task_id)["status"], what="the loss to show")
+        until(lambda: "stopped answering" in api.status(task_id)["status"], 10, "the loss to show")
         cluster.add_worker()
         assert api.ended(task_id)["attempt"] == 2
 
@@ -119,7 +119,7 @@ def test_two_that_recover_at_once_do_no_harm(start):
     with Api(cluster.url) as api:
         task_id = api.submit(seconds=1)
         running_on(cluster, api, task_id).kill()
-        until(lambda: "stopped answering" in api.status(task_id)["status"], what="the loss to show")
+        until(lambda: "stopped answering" in api.status(task_id)["status"], 10, "the loss to show")
     # When two processes look after them, while another worker is heard, each task is handed out once
     step = cluster.ledger.step
 
@@ -127,10 +127,10 @@ def test_two_that_recover_at_once_do_no_harm(start):
         step("alive", "other@lab", "{}", "")
         return step("overdue", "celery"), step("overdue", "celery")
 
-    first, second = until(lambda: any(found := overdue()) and found, what="the task to be handed out")
+    first, second = until(lambda: any(found := overdue()) and found, 10, "the task to be handed out")
     assert (len(first), second) == (1, [])
     # and the one that got it dies before it queues it: the next one finds it in no queue
-    again, _ = until(lambda: any(found := overdue()) and found, what="the task to be handed out again")
+    again, _ = until(lambda: any(found := overdue()) and found, 10, "the task to be handed out again")
     assert json.loads(again[0])[0]["id"] == task_id
 
 

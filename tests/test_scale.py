@@ -84,7 +84,7 @@ def test_sleeping_tasks_are_as_much_faster_as_there_are_workers(lab):
     said = lab.run("scale", "--work", "sleep", "--tasks", "8")
     speedup = table(said)
     assert list(speedup) == [1, 2, 4], said
-    assert speedup[1] == 1 and 1.4 < speedup[2] < 3 and 2.2 < speedup[4] < 6, said
+    assert speedup[1] == 1 and 1.5 < speedup[2] < 2.2 and 2.5 < speedup[4] < 4.2
     assert "Amdahl's law: " in said and "share the" not in said
     lab.is_left_alone()
     figures = json.loads((lab.lab / "scale.json").read_text())
@@ -185,9 +185,9 @@ def test_slots_count_where_a_worker_does_more_than_one_task_at_a_time(tmp_path):
     try:
         lab.up("--workers", "2", "--concurrency", "2")
         said = lab.run("scale")
-        assert "slots" in said and 1.4 < table(said)[2] < 3, said
+        assert "slots" in said and 1.5 < table(said)[2] < 2.5, said
         rows = json.loads((lab.lab / "scale.json").read_text())["rows"]
-        assert [row["slots"] for row in rows] == [2, 4]
+        assert [(row["slots"], row["seconds"] < 7) for row in rows] == [(2, True), (4, True)]
     finally:
         lab.stop()
 

@@ -95,9 +95,7 @@ def test_workers_have_unique_names_and_a_name_given_by_hand_wins(run, broker):
     names = [until(lambda worker=worker: ready(worker), 20, "the worker to be ready") for worker in workers]
     assert names[0] != names[1] and names[0].startswith("worker-") and names[1].startswith("worker-")
     assert names[2].startswith("celery@") and names[3] == "ana@lab-03"
-    listed = until(
-        lambda: (seen := {w["name"] for w in broker.ledger.workers()}) >= set(names) and seen, what="all four"
-    )
+    listed = until(lambda: (seen := {w["name"] for w in broker.ledger.workers()}) >= set(names) and seen, 5, "all four")
     assert len(listed) >= 4
 
 

@@ -90,7 +90,7 @@ def test_it_stops_within_10_s_and_what_ran_goes_back_to_the_queue(terminal, numb
 def test_a_short_running_task_finishes_before_the_stop(terminal):
     terminal.up("--workers", "1")
     with Api(terminal.url) as api:
-        task_id = api.submit(seconds=1)
+        task_id = api.submit(seconds=2)
         until(lambda: api.status(task_id)["state"] == "PROGRESS", what="the task to run")
     terminal.process.terminate()
     assert terminal.exit_code(10) == 0
@@ -241,8 +241,8 @@ def test_a_second_terminal_joins_with_celerys_own_command_or_lab_worker(terminal
         with open(terminal.folder / "worker.log", "wb") as log:
             terminal.started.append(psutil.Popen(command, cwd=ROOT, env=terminal.env, stdout=log, stderr=log))
     with Api(terminal.url) as api:
-        until(lambda: len(api.workers()) == 2, 20, "both workers to join")
-        names = {worker["name"].split("@")[0] for worker in api.workers()}
+        until(lambda: len(api.get("/workers").json()["workers"]) == 2, 20, "both workers to join")
+        names = {worker["name"].split("@")[0] for worker in api.get("/workers").json()["workers"]}
     assert names == {"second", "third"}
 
 
@@ -277,9 +277,9 @@ def test_what_dies_is_started_again_with_a_line(terminal):
     (web,) = [child for child in up.children() if "gunicorn" in " ".join(child.cmdline())]
     for process in worker, broker, web:
         process.kill()
-    until(lambda: "web ended (killed by SIGKILL)" in terminal.said(), what="the web server's end to be said")
-    until(lambda: "worker1 ended (killed by SIGKILL)" in terminal.said(), what="the worker's end to be said")
-    until(lambda: "broker ended (killed by SIGKILL)" in terminal.said(), what="the broker's end to be said")
+    until(lambda: "web ended (killed by SIGKILL)" in terminal.said(), 10, "the web server's end to be said")
+    until(lambda: "worker1 ended (killed by SIGKILL)" in terminal.said(), 10, "the worker's end to be said")
+    until(lambda: "broker ended (killed by SIGKILL)" in terminal.said(), 10, "the broker's end to be said")
     until(lambda: terminal.said().count("is started again.") == 3, 20, "each to be started again")
     with Api(terminal.url) as api:  # at the same address
         until(lambda: accepts(api), 20, "broker and web server to be back")

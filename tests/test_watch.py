@@ -65,7 +65,7 @@ def test_save_see_and_move_on_only_when_told(desk, watching):
     # When the solution is saved, I expect a verdict soon, and to stay where I am
     shutil.copyfile(desk.exercise / "solution.py", desk.file)
     before = time.monotonic()
-    until(lambda: terminal.keys == "q:quit ?", what="a check")
+    until(lambda: terminal.keys == "q:quit ?", 10, "a check")
     terminal.sees(":) your file can be loaded", 30)
     print(f"from save to first verdict: {time.monotonic() - before:.1f} s")
     terminal.sees("Exercise done", 90)

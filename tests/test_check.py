@@ -16,7 +16,7 @@ import pytest
 from parts import left, until
 from terminal import Desk
 
-from classroom.check import disk
+from classroom.check import disk, memory
 from classroom.check import run as runs
 from classroom.check.exercise import Exercise, find
 from classroom.check.run import Run
@@ -173,6 +173,22 @@ def test_a_task_that_takes_too_much_is_ended_and_says_so(judge, bad, check, said
     run = judge(changed("time.sleep(1)  #", f"{bad}\n    time.sleep(1)  #"), limit=100)
     assert run.by_name[check]["verdict"] == "failed", reasons(run)
     assert re.search(said, reasons(run)), reasons(run)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone knows what processes share")
+def test_memory_that_processes_share_counts_once():
+    # Given six processes that have the same 200 MB
+    share = "import os\nkept = b'x' * 200 * 2**20\nfor _ in range(5):\n    if os.fork() == 0:\n        break"
+    program = [sys.executable, "-c", f"{share}\nprint(flush=True)\nos.read(0, 1)"]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as root:
+        assert [root.stdout.readline() for _ in range(6)] == [b"\n"] * 6
+        family = [psutil.Process(root.pid), *psutil.Process(root.pid).children()]
+        # When their sum is not more than enough, then it is what they take
+        assert memory.taken(family, 10 * 2**30) > 1200 * 2**20
+        # When it is more, then what they share is counted once
+        assert 200 * 2**20 < memory.taken(family, 2**30) < 400 * 2**20
+        root.stdin.close()  # ends them
+    assert memory.taken(family[:1], 0) == 0
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from classroom import code
 from classroom.check.disk import scratch, used
 from classroom.check.exercise import LOOSE
 from classroom.check.family import MARK, end_family, family
+from classroom.check.memory import taken
 from classroom.check.place import SCRATCH, here
 from classroom.check.verdict import FAILED, PASSED, UNDECIDED, stumbled, together
 from classroom.words import _, language, use
@@ -148,11 +149,7 @@ class Run:
         family = self.family()
         if len(family) > PROCESSES:
             return _("at most {most} processes", most=PROCESSES), _("{count} processes", count=len(family))
-        memory = 0
-        for one in family:
-            with suppress(psutil.Error):
-                memory += one.memory_info().rss
-        if memory > MEMORY:
+        if (memory := taken(family, MEMORY)) > MEMORY:
             return megabytes(MEMORY, _("at most {size} MB of memory")), megabytes(memory, _("{size} MB"))
         if (disk := used(self.folder, DISK)) > DISK:
             return megabytes(DISK, _("at most {size} MB on disk")), megabytes(disk, _("{size} MB"))

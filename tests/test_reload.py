@@ -3,7 +3,9 @@
 import shutil
 import time
 
+from browser import chromium, visit
 from parts import Api, until
+from playwright.sync_api import expect
 
 from classroom.local.process import Process
 
@@ -57,12 +59,19 @@ def test_what_cannot_be_used_is_said_and_everything_goes_on(copy):
         copy.change("tasks.py", "def longtask(((", "def longtask(")
         copy.change("tasks.py", "    return x + x", "    return x - x")
         until(lambda: result(api) == 0, 20, "the new code")
-        # An exercise that is broken is not used either, nor one that does not come to an end
+        # An exercise that is broken is not used either
         exercise = "exercises/01-factorial/exercise.py"
         copy.change(exercise, "bp = ", "bp == ")
         until(lambda: copy.said().count("Everything goes on as before.") == 2, what="a second word")
-        assert "NameError" in copy.said()
-        copy.change(exercise, "bp == ", "while True: pass\nbp = ")
+        assert copy.said().count(f"{exercise}, line 8: NameError: ") == 1  # where it is, once
+        # which the page says as well, until it is mended
+        with chromium() as browser, visit(browser, copy.url) as page:
+            expect(page.locator("#note")).to_contain_text("What was saved last cannot be used")
+            expect(page.locator("#note")).to_contain_text(f"{exercise}, line 8: NameError: ")
+            copy.change(exercise, "bp == ", "bp = ")
+            expect(page.locator("#note")).to_be_hidden()
+        # nor is one that does not come to an end
+        copy.change(exercise, "bp = ", "while True: pass\nbp = ")
         until(lambda: "is there a loop outside of every function?" in copy.said(), 40, what="a third word")
         assert result(api) == 0
         copy.change(exercise, "while True: pass\nbp = ", "bp = ")

@@ -4,12 +4,16 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+
+from redis import RedisError
 
 from classroom.local.cluster import ROOT
 
 PATTERNS = ("*.py", "*.lua", "classroom/**/*.py", "exercises/*/exercise.py")
 CHECK = """
-import sys
+import logging, sys
+logging.disable()  # what it would say of an exercise is said below
 import app
 sys.exit("\\n".join(why for name, why in app.exercises.broken.items() if f"exercises/{name}/exercise.py" in sys.argv))
 """
@@ -24,6 +28,7 @@ class Reloader:
         self.cluster = cluster
         self.used = self.seen = stamps()
         self.next_look = 0
+        self.tell("")
 
     def look(self):
         """Reload the web server when files were saved and can be used; returns a sentence for each thing to say.
@@ -39,6 +44,7 @@ class Reloader:
         changed = sorted({str(path.relative_to(ROOT)) for path, _ in set(self.seen.items()) ^ set(self.used.items())})
         self.used = self.seen
         trouble = self.trouble(changed)
+        self.tell(trouble)
         if trouble:
             return [f"{', '.join(changed)} changed, but cannot be used:", trouble, "Everything goes on as before."]
         if self.cluster.web.alive:
@@ -61,7 +67,12 @@ class Reloader:
             )
         except subprocess.TimeoutExpired:
             return f"  importing it takes longer than {PATIENCE} s: is there a loop outside of every function?"
-        return done.returncode and "\n".join(f"  {line}" for line in done.stderr.strip().splitlines()[-4:])
+        return "\n".join(f"  {line}" for line in done.stderr.strip().splitlines()[-4:]) if done.returncode else ""
+
+    def tell(self, trouble):
+        """Let the live page say what was saved and cannot be used; nothing when all can."""
+        with suppress(RedisError):  # without a broker the page says so
+            self.cluster.ledger.redis.set("lab:unused", " ".join(trouble.split()))
 
 
 def stamps():

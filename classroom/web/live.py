@@ -75,6 +75,7 @@ class Board:
         picture = {"now": self.history.now, "workers": self.workers(), "queue": self.queue()}
         picture["numbers"] = self.numbers(picture["workers"])
         picture["broken"] = exercises.broken
+        picture["unused"] = celery.ledger.redis.get("lab:unused") or ""
         return picture
 
     def workers(self):

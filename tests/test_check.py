@@ -312,7 +312,18 @@ def test_hints_come_one_at_a_time_for_the_check_that_failed(desk):
     assert said[0].startswith("refuses, hint 1 of 3:") and said[2] == said[3] and len(set(said)) == 3
     assert desk.run("hint", "01", "right").startswith("right, hint 1 of 3:")
     assert "There are: loads, at-once" in desk.run("hint", "01", "left", check=False)
-    assert "There is no exercise 77. There are: 01-factorial" in desk.run("check", "77", check=False)
+    assert "There is no exercise 77. There are: 01-factorial" in desk.run("hint", "77", check=False)
+
+
+def test_what_cannot_be_checked_is_not_said_to_have_failed(desk):
+    def code(*words):
+        return subprocess.run([desk.project / "lab", "check", *words], env=desk.env, timeout=30).returncode
+
+    assert [code("77"), code("01", "--file", "/not/there.py"), code("--json", "out.json")] == [2, 2, 2]
+    file = desk.exercise / "exercise.py"
+    mine = file.rename(file.with_suffix(".mine"))
+    assert code("01") == 2
+    mine.rename(file)
 
 
 def test_reset_asks_and_keeps_what_was_there(desk):

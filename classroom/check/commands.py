@@ -53,6 +53,9 @@ def check(exercise, file, out, watch, shares, label, course):
         teller = share.prepare(label) if shares else None
         do = watched if watch else checked
         sys.exit(do(exercise, file, out, course, teller))
+    except click.ClickException as error:
+        error.exit_code = EXITS[UNDECIDED]  # nothing was checked: it has not failed
+        raise
     except Stop:
         click.echo(_("\nInterrupted: nothing of it is left running."), err=True)
         sys.exit(130)

@@ -77,6 +77,21 @@ def test_what_cannot_be_used_is_said_and_everything_goes_on(copy):
         copy.change(exercise, "while True: pass\nbp = ", "bp = ")
 
 
+def test_an_exercise_that_is_broken_from_the_start_is_named_first_of_all(copy):
+    exercise = "exercises/01-factorial/exercise.py"
+    copy.change(exercise, "bp = ", "bp == ")
+    copy.up("--workers", "1", "--quiet")
+    why = f"{copy.project}/{exercise}, line 8: NameError: name 'bp' is not defined"
+    assert f"  left out  01-factorial: {why}\n" in copy.said()
+    with FreshApi(copy.url) as api, chromium() as browser, visit(browser, copy.url) as page:
+        expect(page.locator("#note")).to_have_text(f"The exercise 01-factorial is left out: {why}")
+        assert result(api) == 20
+        # and when it is mended, it is there
+        copy.change(exercise, "bp == ", "bp = ")
+        expect(page.locator("#note")).to_be_hidden()
+        assert api.post("/factorial", json={"number": 5}).status_code == 202
+
+
 def test_joined_machines_run_the_new_code_within_10_s_of_being_idle(copy, network, tmp_path):
     # Given a class, and a machine that joined
     copy.up("--class", "--address", network.address, "--workers", "0")

@@ -161,6 +161,8 @@ def start(cluster):
         cluster.start_flower()
         note(cluster)
         say(f"  flower    {cluster.flower_url}")
+    for name, why in (cluster.get("/live") or {}).get("broken", {}).items():
+        say(f"  left out  {name}: {why}")
     say(f"\n  Try it:   {TRY.format(url=cluster.url)}")
     say(f"  Watch it: {cluster.url}/")
     if cluster.address:

@@ -11,7 +11,6 @@ record of its own in Redis, written before the task is queued and changed at eve
     lab:control:<n> hash        what that worker is told, and from when on; read with every heartbeat
     lab:heard       hash        when any worker was heard last, and since when without a gap
     lab:code        string      the fingerprint of the code that workers should run
-    lab:unused      string      what is wrong with the files that were saved last; empty where nothing is
     lab:passed      hash        queue name: when the latest task was submitted that has been taken from it
     lab:key:<key>   string      the task that an Idempotency-Key stands for, for a day
     lab:checks      hash        what students shared of their checks, by exercise and label, for a day

@@ -315,15 +315,34 @@ def test_hints_come_one_at_a_time_for_the_check_that_failed(desk):
     assert "There is no exercise 77. There are: 01-factorial" in desk.run("hint", "77", check=False)
 
 
-def test_what_cannot_be_checked_is_not_said_to_have_failed(desk):
-    def code(*words):
-        return subprocess.run([desk.project / "lab", "check", *words], env=desk.env, timeout=30).returncode
+def test_what_cannot_be_checked_is_not_said_to_have_failed(desk, tmp_path):
+    def ends(*words):
+        command = [desk.project / "lab", "check", *words]
+        done = subprocess.run(
+            command,
+            cwd=desk.project,
+            env=desk.env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        return done.returncode, done.stderr.splitlines()[-1]
 
-    assert [code("77"), code("01", "--file", "/not/there.py"), code("--json", "out.json")] == [2, 2, 2]
-    file = desk.exercise / "exercise.py"
-    mine = file.rename(file.with_suffix(".mine"))
-    assert code("01") == 2
-    mine.rename(file)
+    assert ends("77") == (2, "Error: There is no exercise 77. There are: 01-factorial")
+    assert ends("01", "--watch") == (2, "Error: --watch needs a terminal. Without one: ./lab check")
+    file, mine = desk.exercise / "exercise.py", tmp_path / "mine.py"
+    shutil.move(file, mine)
+    try:
+        missing = (
+            "Error: There is no exercises/01-factorial/exercise.py. As it was handed out: ./lab reset 01-factorial"
+        )
+        assert ends("01") == (2, missing)
+    finally:
+        shutil.move(mine, file)
+    # nor where the result cannot be written
+    code, said = ends("01", "--json", str(file / "result.json"))
+    assert code == 2 and said.startswith("Error: It could not be checked: ")
 
 
 def test_reset_asks_and_keeps_what_was_there(desk):

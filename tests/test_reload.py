@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from classroom.local.process import Process
 
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__")
+FACTORIAL = "exercises/01-factorial/exercise.py"
 
 
 class FreshApi(Api):
@@ -59,37 +60,51 @@ def test_what_cannot_be_used_is_said_and_everything_goes_on(copy):
         copy.change("tasks.py", "def longtask(((", "def longtask(")
         copy.change("tasks.py", "    return x + x", "    return x - x")
         until(lambda: result(api) == 0, 20, "the new code")
-        # An exercise that is broken is not used either
-        exercise = "exercises/01-factorial/exercise.py"
-        copy.change(exercise, "bp = ", "bp == ")
+        # An exercise that is broken is not used either, nor what is saved beside it, until both can be
+        copy.change(FACTORIAL, "bp = ", "bp == ")
         until(lambda: copy.said().count("Everything goes on as before.") == 2, what="a second word")
-        assert copy.said().count(f"{exercise}, line 8: NameError: ") == 1  # where it is, once
-        # which the page says as well, until it is mended
-        with chromium() as browser, visit(browser, copy.url) as page:
-            expect(page.locator("#note")).to_contain_text("What was saved last cannot be used")
-            expect(page.locator("#note")).to_contain_text(f"{exercise}, line 8: NameError: ")
-            copy.change(exercise, "bp == ", "bp = ")
-            expect(page.locator("#note")).to_be_hidden()
-        # nor is one that does not come to an end
-        copy.change(exercise, "bp = ", "while True: pass\nbp = ")
-        until(lambda: "is there a loop outside of every function?" in copy.said(), 40, what="a third word")
+        assert copy.said().count(f"{FACTORIAL}, line 8: NameError: ") == 1  # where it is, once
+        copy.change("tasks.py", "    return x - x", "    return x - x + 1")
+        until(lambda: copy.said().count("Everything goes on as before.") == 3, what="a third word")
+        assert f"{FACTORIAL}, tasks.py changed, but cannot be used:" in copy.said()
+        assert result(api) == 0 and api.post("/factorial", json={"number": 5}).status_code == 202
+        # nor one that does not come to an end, or ends Python
+        copy.change(FACTORIAL, "bp == ", "while True: pass\nbp = ")
+        until(lambda: "is there a loop outside of every function?" in copy.said(), 40, what="a fourth word")
+        copy.change(FACTORIAL, "while True: pass\n", "__import__('os')._exit(3)\n")
+        until(lambda: "importing it ends Python, with exit code 3" in copy.said(), what="a fifth word")
         assert result(api) == 0
-        copy.change(exercise, "while True: pass\nbp = ", "bp = ")
+        # When Python merely warns, it is used
+        copy.change(FACTORIAL, "__import__('os')._exit(3)\n", "print(5 is 5)\n")
+        until(lambda: result(api) == 1, 20, "the new code")
+
+
+def test_the_page_says_what_cannot_be_used_until_it_is_mended(copy):
+    copy.up("--workers", "1")
+    with chromium() as browser, visit(browser, copy.url) as page:
+        note = page.locator("#note")
+        copy.change("tasks.py", "def longtask(", "def longtask(((")
+        expect(note).to_contain_text("What was saved last cannot be used")
+        expect(note).to_contain_text("tasks.py: SyntaxError: ")
+        copy.change("tasks.py", "def longtask(((", "def longtask(")
+        expect(note).to_be_hidden()
+        copy.change(FACTORIAL, "bp = ", "bp == ")
+        expect(note).to_contain_text(f": {FACTORIAL}, line 8: NameError: ")
+        copy.change(FACTORIAL, "bp == ", "bp = ")
+        expect(note).to_be_hidden()
 
 
 def test_an_exercise_that_is_broken_from_the_start_is_named_first_of_all(copy):
-    exercise = "exercises/01-factorial/exercise.py"
-    copy.change(exercise, "bp = ", "bp == ")
+    copy.change(FACTORIAL, "bp = ", "bp == ")
     copy.up("--workers", "1", "--quiet")
-    why = f"{copy.project}/{exercise}, line 8: NameError: name 'bp' is not defined"
+    why = f"{copy.project}/{FACTORIAL}, line 8: NameError: name 'bp' is not defined"
     assert f"  left out  01-factorial: {why}\n" in copy.said()
-    with FreshApi(copy.url) as api, chromium() as browser, visit(browser, copy.url) as page:
-        expect(page.locator("#note")).to_have_text(f"The exercise 01-factorial is left out: {why}")
-        assert result(api) == 20
-        # and when it is mended, it is there
-        copy.change(exercise, "bp == ", "bp = ")
-        expect(page.locator("#note")).to_be_hidden()
-        assert api.post("/factorial", json={"number": 5}).status_code == 202
+    with FreshApi(copy.url) as api:
+        assert api.get("/live").json()["broken"] == {"01-factorial": why}
+        assert result(api) == 20 and api.post("/factorial", json={"number": 5}).status_code == 404
+        # When it is mended, it is there
+        copy.change(FACTORIAL, "bp == ", "bp = ")
+        until(lambda: api.post("/factorial", json={"number": 5}).status_code == 202, 20, "the exercise")
 
 
 def test_joined_machines_run_the_new_code_within_10_s_of_being_idle(copy, network, tmp_path):

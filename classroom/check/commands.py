@@ -39,8 +39,9 @@ def find(word):
 def check(exercise, file, out, watch, shares, label, course):
     """Check EXERCISE: its name, number or folder. Your file is copied, and run on a private broker and real workers.
 
-    The exit code is 0 when all checks passed, 1 when one failed, 2 when it could not be decided. With --watch the
-    file is looked at every 0.3 s, which works on every file system, also in WSL and in folders shared with a VM.
+    The exit code is 0 when all checks passed, 1 when one failed, 2 when it could not be decided or checked. With
+    --watch it is 0, and the file is looked at every 0.3 s, which works on every file system, also in WSL and in
+    folders shared with a VM. With --course it is 1 when anything is not as the course says.
 
     With --share the class's web server, LAB_URL=http://ADDRESS:5000, is told your name, which exercise it was and
     whether each check passed, and nothing of your file; without EXERCISE this of all that passed, and the first
@@ -53,9 +54,13 @@ def check(exercise, file, out, watch, shares, label, course):
         teller = share.prepare(label) if shares else None
         do = watched if watch else checked
         sys.exit(do(exercise, file, out, course, teller))
-    except click.ClickException as error:
-        error.exit_code = EXITS[UNDECIDED]  # nothing was checked: it has not failed
-        raise
+    except (click.ClickException, OSError) as error:
+        if isinstance(error, BrokenPipeError):  # nobody reads on
+            raise
+        if isinstance(error, OSError):
+            error = click.ClickException(_("It could not be checked: {why}", why=error))
+        error.exit_code = EXITS[UNDECIDED]  # not the 1 of a check that failed
+        raise error from None
     except Stop:
         click.echo(_("\nInterrupted: nothing of it is left running."), err=True)
         sys.exit(130)

@@ -13,6 +13,7 @@ from classroom.local import broker, ports
 from classroom.local.credentials import ROLES, Credentials, join_line
 from classroom.local.process import NotReady, Process, stop_all
 from classroom.local.rabbitmq import RabbitMQ
+from classroom.local.refused import NAME as REFUSED
 from ledger import Ledger
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,6 +70,8 @@ class LocalCluster:
         self.env = {key: value for key, value in os.environ.items() if key not in NAMES} | (env or {})
         self.env["LAB_FLOWER"] = str(int(flower))
         self.web_env, self.worker_env = self.env.copy(), self.env.copy()
+        self.refused = self.folder / "refused.txt"  # what is wrong with saved files
+        self.web_env[REFUSED] = str(self.refused)
         self.server = server
         self.broker = None
         self.broker_url, self.redis_urls = broker_url, {}
@@ -139,6 +142,7 @@ class LocalCluster:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.starts_broker:
             self.start_on_a_free_port(self.start_broker_on, self.broker_port, self.broker_ports_from)
+        self.refused.unlink(missing_ok=True)
         self.web_env["LAB_CLASS"] = Credentials(self.folder).write_class(self.worker_url)
         if self.rabbitmq:
             self.redis, self.broker = self.broker, RabbitMQ(self.folder / "rabbitmq").serve()

@@ -4,31 +4,29 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
-
-from redis import RedisError
 
 from classroom.local.cluster import ROOT
+from classroom.local.refused import write_refused
 
 PATTERNS = ("*.py", "*.lua", "classroom/**/*.py", "exercises/*/exercise.py")
 CHECK = """
 import logging, sys
 logging.disable()  # what it would say of an exercise is said below
 import app
-sys.exit("\\n".join(why for name, why in app.exercises.broken.items() if f"exercises/{name}/exercise.py" in sys.argv))
+changed = [why for name, why in app.exercises.broken.items() if f"exercises/{name}/exercise.py" in sys.argv]
+sys.exit("\\n".join(changed) or None)
 """
 PATIENCE = 15  # seconds that an import may take
 LOOK = 1  # seconds between two looks; looking works on every file system, which being told does not
 
 
 class Reloader:
-    """Compares the files with those of its last look; to be asked often what there is to say."""
+    """Compares the files with those that are used; to be asked often what there is to say."""
 
     def __init__(self, cluster):
         self.cluster = cluster
-        self.used = self.seen = stamps()
+        self.used = self.tried = self.seen = stamps()
         self.next_look = 0
-        self.tell("")
 
     def look(self):
         """Reload the web server when files were saved and can be used; returns a sentence for each thing to say.
@@ -39,22 +37,23 @@ class Reloader:
             return []
         self.next_look = time.monotonic() + LOOK
         before, self.seen = self.seen, stamps()
-        if self.seen == self.used or self.seen != before:  # nothing new, or somebody is saving just now
+        if self.seen == self.tried or self.seen != before:  # nothing new, or somebody is saving just now
             return []
         changed = sorted({str(path.relative_to(ROOT)) for path, _ in set(self.seen.items()) ^ set(self.used.items())})
-        self.used = self.seen
-        trouble = self.trouble(changed)
-        self.tell(trouble)
+        self.tried = self.seen
+        files, trouble = ", ".join(changed), self.trouble(changed)
+        write_refused(self.cluster.refused, trouble and in_short(files, trouble))
         if trouble:
-            return [f"{', '.join(changed)} changed, but cannot be used:", trouble, "Everything goes on as before."]
+            return [f"{files} changed, but cannot be used:", trouble, "Everything goes on as before."]
+        self.used = self.seen
         if self.cluster.web.alive:
             self.cluster.web.process.send_signal(signal.SIGHUP)
         else:
             self.cluster.web.start()
-        return [f"{', '.join(changed)} changed: the web server and the workers take it over."]
+        return [f"{files} changed: the web server and the workers take it over."]
 
     def trouble(self, changed):
-        """What is wrong with these files, in the words of Python where it cannot import them; nothing when it can."""
+        """What is wrong with these files, in the words of Python where it cannot import them; empty when it can."""
         try:
             done = subprocess.run(
                 [sys.executable, "-c", CHECK, *changed],
@@ -67,12 +66,16 @@ class Reloader:
             )
         except subprocess.TimeoutExpired:
             return f"  importing it takes longer than {PATIENCE} s: is there a loop outside of every function?"
-        return "\n".join(f"  {line}" for line in done.stderr.strip().splitlines()[-4:]) if done.returncode else ""
+        if not done.returncode:
+            return ""
+        said = done.stderr.strip() or f"importing it ends Python, with exit code {done.returncode}"
+        return "\n".join(f"  {line}" for line in said.splitlines()[-4:])
 
-    def tell(self, trouble):
-        """Let the live page say what was saved and cannot be used; nothing when all can."""
-        with suppress(RedisError):  # without a broker the page says so
-            self.cluster.ledger.redis.set("lab:unused", " ".join(trouble.split()))
+
+def in_short(files, trouble):
+    """What is wrong, for everybody who sees the page: in one line, without what else lies in the file or above it."""
+    last = trouble.splitlines()[-1].strip().replace(f"{ROOT}/", "")
+    return last if last.startswith("exercises/") else f"{files}: {last}"
 
 
 def stamps():

@@ -17,6 +17,7 @@ from redis import ConnectionError, RedisError
 from classroom import exercises
 from classroom.code import fingerprint
 from classroom.history import History, numbers, records
+from classroom.local.refused import refused
 from classroom.web.problems import Problem
 from ledger import LEASE
 from tasks import celery
@@ -75,7 +76,7 @@ class Board:
         picture = {"now": self.history.now, "workers": self.workers(), "queue": self.queue()}
         picture["numbers"] = self.numbers(picture["workers"])
         picture["broken"] = exercises.broken
-        picture["unused"] = celery.ledger.redis.get("lab:unused") or ""
+        picture["refused"] = refused()
         return picture
 
     def workers(self):

@@ -110,7 +110,7 @@ def test_recovers(program):
     counted_right(program, FOUR, because=_("the service answered 503 to the first part, and well from then on"))
 
 
-@needs("split", "recovers")
+@needs("together", "recovers")
 def test_killed(program):
     """a part whose worker is killed is counted after all, and once"""
     service.plan("held")

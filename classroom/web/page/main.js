@@ -44,13 +44,13 @@ async function look() {
 }
 
 // Says why nothing is to be seen, or what is left out.
-function explain({ numbers, broken, unused }) {
+function explain({ numbers, broken, refused }) {
   const noWorker = numbers.workers === 0
   $('empty').hidden = !noWorker && (past.attempts.size > 0 || numbers.waiting > 0)
   put($('why'), say(noWorker ? 'noWorker' : 'nothing'))
   put($('cure'), noWorker ? './lab worker' : CURL)
   notes = Object.entries(broken).map(one => say('broken', ...one))
-  if (unused) notes.push(say('unused', unused))
+  if (refused) notes.push(say('refused', refused))
 }
 
 function frame() {

@@ -3,7 +3,7 @@
 const MOST = 20000  // attempts that are kept
 
 export const attempts = new Map()  // `${task_id}/${attempt}` -> attempt, the first told of first
-export const present = { workers: [], queue: [], numbers: {}, broken: {}, unused: '' }
+export const present = { workers: [], queue: [], numbers: {}, broken: {}, refused: '' }
 export const missed = { count: 0, before: 0 }  // attempts that the server left out, and before when they began
 let cursor = '0-0'
 let ahead = []  // by how many seconds the server's clock was ahead of ours, at the latest answers

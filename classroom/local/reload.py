@@ -4,6 +4,9 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+
+import psutil
 
 from classroom.local.cluster import ROOT
 from classroom.local.refused import write_refused
@@ -16,6 +19,8 @@ import app
 changed = [why for name, why in app.exercises.broken.items() if f"exercises/{name}/exercise.py" in sys.argv]
 sys.exit("\\n".join(changed) or None)
 """
+CALM = "Everything goes on as before."
+MIXED = "It was saved while the web server was loading, and may be in use."
 PATIENCE = 15  # seconds that an import may take
 LOOK = 1  # seconds between two looks; looking works on every file system, which being told does not
 
@@ -27,6 +32,8 @@ class Reloader:
         self.cluster = cluster
         self.used = self.tried = self.seen = stamps()
         self.next_look = 0
+        self.loads_until, self.before = None, set()  # while it loads: when this has gone on for too long, who it was
+        self.mixed = False  # whether files were saved while it loaded
 
     def look(self):
         """Reload the web server when files were saved and can be used; returns a sentence for each thing to say.
@@ -37,20 +44,42 @@ class Reloader:
             return []
         self.next_look = time.monotonic() + LOOK
         before, self.seen = self.seen, stamps()
-        if self.seen == self.tried or self.seen != before:  # nothing new, or somebody is saving just now
+        if self.loads() or self.seen == self.tried or self.seen != before:  # nothing new, or being saved just now
             return []
-        changed = sorted({str(path.relative_to(ROOT)) for path, _ in set(self.seen.items()) ^ set(self.used.items())})
+        changed = sorted(different(self.seen, self.used) | different(self.seen, self.tried))
         self.tried = self.seen
         files, trouble = ", ".join(changed), self.trouble(changed)
         write_refused(self.cluster.refused, trouble and in_short(files, trouble))
         if trouble:
-            return [f"{files} changed, but cannot be used:", trouble, "Everything goes on as before."]
+            return [f"{files} changed, but cannot be used:", trouble, MIXED if self.mixed else CALM]
         self.used = self.seen
+        self.reload()
+        return [f"{files} changed: the web server and the workers take it over."]
+
+    def reload(self):
+        """Let the web server load the files anew."""
+        self.loads_until, self.before = time.monotonic() + PATIENCE, self.web_processes()
         if self.cluster.web.alive:
             self.cluster.web.process.send_signal(signal.SIGHUP)
         else:
             self.cluster.web.start()
-        return [f"{files} changed: the web server and the workers take it over."]
+
+    def loads(self):
+        """Whether the web server is loading: what is saved meanwhile may be in what it loads, and is judged later."""
+        if self.loads_until and (self.has_loaded() or time.monotonic() > self.loads_until):
+            self.loads_until, self.mixed = None, self.seen != self.tried
+        return self.loads_until is not None
+
+    def has_loaded(self):
+        """Whether there are new processes of the web server, and all of them answer."""
+        new = self.web_processes() - self.before
+        return new and all(self.cluster.web.said(f"Ready to answer (pid: {pid})") for pid in new)
+
+    def web_processes(self):
+        """The ids of the web server's processes."""
+        with suppress(psutil.Error, AttributeError):
+            return {process.pid for process in self.cluster.web.process.children()}
+        return set()
 
     def trouble(self, changed):
         """What is wrong with these files, in the words of Python where it cannot import them; empty when it can."""
@@ -70,6 +99,11 @@ class Reloader:
             return ""
         said = done.stderr.strip() or f"importing it ends Python, with exit code {done.returncode}"
         return "\n".join(f"  {line}" for line in said.splitlines()[-4:])
+
+
+def different(some, others):
+    """The names of the files that these stamps do not have in common."""
+    return {str(path.relative_to(ROOT)) for path, _ in set(some.items()) ^ set(others.items())}
 
 
 def in_short(files, trouble):

@@ -20,7 +20,7 @@ changed = [why for name, why in app.exercises.broken.items() if f"exercises/{nam
 sys.exit("\\n".join(changed) or None)
 """
 CALM = "Everything goes on as before."
-MIXED = "It was saved while the web server was loading, and may be in use."
+MIXED = "It was saved while the web server was loading, which may run, or fail, with it."
 PATIENCE = 15  # seconds that an import may take
 LOOK = 1  # seconds between two looks; looking works on every file system, which being told does not
 
@@ -71,7 +71,9 @@ class Reloader:
         return self.loads_until is not None
 
     def has_loaded(self):
-        """Whether there are new processes of the web server, and all of them answer."""
+        """Whether there are new processes of the web server, and all of them answer; or it failed."""
+        if not self.cluster.web.alive:
+            return True
         new = self.web_processes() - self.before
         return new and all(self.cluster.web.said(f"Ready to answer (pid: {pid})") for pid in new)
 

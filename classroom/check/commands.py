@@ -54,16 +54,21 @@ def check(exercise, file, out, watch, shares, label, course):
         teller = share.prepare(label) if shares else None
         do = watched if watch else checked
         sys.exit(do(exercise, file, out, course, teller))
-    except (click.ClickException, OSError) as error:
-        if isinstance(error, BrokenPipeError):  # nobody reads on
-            raise
-        if isinstance(error, OSError):
-            error = click.ClickException(_("It could not be checked: {why}", why=error))
-        error.exit_code = EXITS[UNDECIDED]  # not the 1 of a check that failed
-        raise error from None
+    except BrokenPipeError:  # nobody reads on
+        raise
+    except OSError as error:
+        sys.exit(undecided(click.ClickException(_("It could not be checked: {why}", why=error))))
+    except click.ClickException as error:
+        sys.exit(undecided(error))
     except Stop:
         click.echo(_("\nInterrupted: nothing of it is left running."), err=True)
         sys.exit(130)
+
+
+def undecided(error):
+    """Say why nothing could be checked; returns the exit code, which is not the 1 of a check that failed."""
+    error.show()
+    return EXITS[UNDECIDED]
 
 
 def watched(exercise, file, out, course, teller=None):

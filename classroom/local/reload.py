@@ -32,7 +32,7 @@ class Reloader:
         self.cluster = cluster
         self.used = self.tried = self.seen = stamps()
         self.next_look = 0
-        self.loads_until, self.before = None, set()  # while it loads: when this has gone on for too long, who it was
+        self.loads_until, self.old = None, set()  # while it loads: when that is too long, its old processes
         self.mixed = False  # whether files were saved while it loaded
 
     def look(self):
@@ -58,7 +58,7 @@ class Reloader:
 
     def reload(self):
         """Let the web server load the files anew."""
-        self.loads_until, self.before = time.monotonic() + PATIENCE, self.web_processes()
+        self.loads_until, self.old = time.monotonic() + PATIENCE, self.web_processes()
         if self.cluster.web.alive:
             self.cluster.web.process.send_signal(signal.SIGHUP)
         else:
@@ -74,7 +74,7 @@ class Reloader:
         """Whether there are new processes of the web server, and all of them answer; or it failed."""
         if not self.cluster.web.alive:
             return True
-        new = self.web_processes() - self.before
+        new = self.web_processes() - self.old
         return new and all(self.cluster.web.said(f"Ready to answer (pid: {pid})") for pid in new)
 
     def web_processes(self):

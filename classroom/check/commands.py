@@ -57,18 +57,18 @@ def check(exercise, file, out, watch, shares, label, course):
     except BrokenPipeError:  # nobody reads on
         raise
     except OSError as error:
-        sys.exit(undecided(click.ClickException(_("It could not be checked: {why}", why=error))))
+        raise undecided(click.ClickException(_("It could not be checked: {why}", why=error))) from None
     except click.ClickException as error:
-        sys.exit(undecided(error))
+        raise undecided(error) from None
     except Stop:
         click.echo(_("\nInterrupted: nothing of it is left running."), err=True)
         sys.exit(130)
 
 
 def undecided(error):
-    """Say why nothing could be checked; returns the exit code, which is not the 1 of a check that failed."""
-    error.show()
-    return EXITS[UNDECIDED]
+    """The error, with an exit code that is not the 1 of a check that failed."""
+    error.exit_code = EXITS[UNDECIDED]
+    return error
 
 
 def watched(exercise, file, out, course, teller=None):

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import xml.etree.ElementTree as ElementTree
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -16,7 +17,7 @@ from terminal import Terminal
 from classroom.local.cluster import ROOT
 from classroom.scale import words
 from classroom.scale.amdahl import compared, fair, serial_fraction
-from classroom.scale.crew import in_turn
+from classroom.scale.crew import Crew, in_turn
 from classroom.scale.measure import counts, evenly
 from classroom.scale.plot import svg
 from ledger import Ledger
@@ -28,13 +29,22 @@ class Lab(Terminal):
     """A terminal in which a cluster runs and is measured."""
 
     @property
+    def broker_url(self):
+        """The address of the cluster's broker."""
+        return json.loads((self.lab / "cluster.json").read_text())["broker_url"]
+
+    @property
     def ledger(self):
         """The ledger of the cluster."""
-        return Ledger(json.loads((self.lab / "cluster.json").read_text())["broker_url"])
+        return Ledger(self.broker_url)
 
     def paused(self):
         """The workers that say that they are paused."""
         return {one["name"].split("@")[0] for one in self.ledger.workers() if one["paused"]}
+
+    def beats(self):
+        """When each worker was heard last: pairs of its name and the time."""
+        return set(self.ledger.redis.zrange("lab:workers", 0, -1, withscores=True))
 
     def is_left_alone(self, *paused):
         """Nothing waits or runs, and nobody but those who were is paused."""
@@ -152,6 +162,29 @@ def test_without_a_cluster_or_a_worker_or_the_task_it_says_what_to_do(lab, tmp_p
     assert "Every worker is paused" in lab.refused()
     for name in names:
         lab.ledger.step("told", name, "run")
+    lab.is_left_alone()
+
+
+@pytest.mark.slow
+def test_workers_that_still_say_that_they_are_paused_are_told_again(lab):
+    # Given workers that go on since their last heartbeat, in which they said that they are paused
+    crew = Crew(SimpleNamespace(ledger=lab.ledger, results=lab.broker_url))
+    first, *others = [one["name"] for one in crew.workers]
+    for name in others:
+        lab.ledger.step("told", name, "pause")
+    until(lambda: len(lab.paused()) == len(others), what="them to be paused")
+    before = lab.beats()
+    for name in others:
+        lab.ledger.step("told", name, "run")
+    until(lambda: {name for name, _ in lab.beats() - before} & set(others), what="a heartbeat")
+    # When they are to be paused, I expect them to take nothing
+    try:
+        crew.let(1)
+        with Api(lab.url) as api:
+            tasks = [api.submit(seconds=0.2) for _ in range(8)]
+            assert {api.ended(id)["worker"] for id in tasks} == {first}
+    finally:
+        crew.undo()
     lab.is_left_alone()
 
 

@@ -1,7 +1,7 @@
 """The workers that take part: some work, the others are paused for that time."""
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from itertools import zip_longest
 
 from redis import RedisError
@@ -54,12 +54,18 @@ class Crew:
                 self.ledger.step("told", one["name"], "run")
         wanted = dict.fromkeys(self.left_out, True)
         wanted |= {one["name"]: place >= count for place, one in enumerate(self.workers)}
-        deadline = time.monotonic() + OBEY
-        while late := wanted.items() - {(one["name"], one["paused"]) for one in self.ledger.workers()}:
+        deadline, beats = time.monotonic() + OBEY, defaultdict(set)
+        while late := wanted.items() - self.say(beats):
             if time.monotonic() > deadline:
                 names = ", ".join(sorted(name for name, _ in late))
                 raise NotMeasured(f"{names} did not obey within {OBEY} s: ./lab status shows who is there.")
             time.sleep(0.1)
+
+    def say(self, beats):
+        """Who is paused or not, of those heard twice since `beats` began: in between they were told, and obeyed."""
+        for name, beat in self.ledger.redis.zrange("lab:workers", 0, -1, withscores=True):
+            beats[name].add(beat)  # the first is the one before
+        return {(one["name"], one["paused"]) for one in self.ledger.workers() if len(beats[one["name"]]) > 2}
 
     def undo(self):
         """Cancel what is left, and let those work that were paused; returns the names of those that cannot be told."""

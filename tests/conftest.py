@@ -1,5 +1,6 @@
 """What all tests share: a cluster of real processes, and what to say of missing parts."""
 
+import signal
 import sys
 
 import pytest
@@ -13,6 +14,7 @@ from terminal import Copy, Terminal  # noqa: E402
 from classroom.local.cluster import LocalCluster  # noqa: E402
 from classroom.local.hosts import Network  # noqa: E402
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a script runs in the background ignores it: not here
 OTHER_BROKERS = [pytest.param(name, marks=pytest.mark.slow) for name in ("redis-server", "rabbitmq-server")]
 
 

@@ -12,16 +12,20 @@ from classroom.local.cluster import ROOT
 from classroom.local.refused import write_refused
 
 PATTERNS = ("*.py", "*.lua", "classroom/**/*.py", "exercises/*/exercise.py")
-CHECK = """
-import logging, sys
+EFFORT = 10  # seconds of the processor's time that an import may take, however busy the machine is
+CHECK = f"""
+import logging, resource, sys
+resource.setrlimit(resource.RLIMIT_CPU, ({EFFORT}, {EFFORT + 1}))
 logging.disable()  # what it would say of an exercise is said below
 import app
-changed = [why for name, why in app.exercises.broken.items() if f"exercises/{name}/exercise.py" in sys.argv]
+changed = [why for name, why in app.exercises.broken.items() if "exercises/" + name + "/exercise.py" in sys.argv]
 sys.exit("\\n".join(changed) or None)
 """
 CALM = "Everything goes on as before."
 MIXED = "It was saved while the web server was loading, which may run, or fail, with it."
-PATIENCE = 15  # seconds that an import may take
+ENDLESS = "  importing it does not come to an end within {}: is there a loop outside of every function?"
+PATIENCE = 60  # seconds that an import may take where it merely waits
+LOADING = 30  # seconds after which a web server that loads is no longer waited for
 LOOK = 1  # seconds between two looks; looking works on every file system, which being told does not
 
 
@@ -58,7 +62,7 @@ class Reloader:
 
     def reload(self):
         """Let the web server load the files anew."""
-        self.loads_until, self.old = time.monotonic() + PATIENCE, self.web_processes()
+        self.loads_until, self.old = time.monotonic() + LOADING, self.web_processes()
         if self.cluster.web.alive:
             self.cluster.web.process.send_signal(signal.SIGHUP)
         else:
@@ -96,7 +100,9 @@ class Reloader:
                 timeout=PATIENCE,
             )
         except subprocess.TimeoutExpired:
-            return f"  importing it takes longer than {PATIENCE} s: is there a loop outside of every function?"
+            return ENDLESS.format(f"{PATIENCE} s")
+        if done.returncode == -signal.SIGXCPU:
+            return ENDLESS.format(f"{EFFORT} s of the processor's time")
         if not done.returncode:
             return ""
         said = done.stderr.strip() or f"importing it ends Python, with exit code {done.returncode}"

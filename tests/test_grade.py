@@ -146,6 +146,16 @@ def test_a_class_gets_its_rows_pages_and_results(desk):
 
 
 # What a file does while it is loaded, and what its row says of it.
+# Its web server keeps all room that there is, in files without a name: no worker finds any.
+FILLS = """import os, sys
+kept = []
+for size in [60 * 2**20] * 9 + [4096] * 99 if any("gunicorn" in word for word in sys.argv) else []:
+    kept.append(open("/tmp/big", "wb", 0))
+    os.unlink("/tmp/big")
+    try:
+        kept[-1].write(bytes(size))
+    except OSError:
+        pass"""
 LOADS = {
     "syntax": ("def f(:\n", "SyntaxError"),
     "empty": ("", "bp"),
@@ -160,6 +170,7 @@ LOADS = {
         loading("import os\nos.symlink('/etc/hostname', os.environ['HOME'] + '/found.json')\nos._exit(0)"),
         "Python ended while it loaded it",
     ),
+    "fills-its-room": (loading(FILLS), "exit code 1: No space left"),
 }
 
 # What a task reads or reaches, and what it tells of that in the place of the factorial.

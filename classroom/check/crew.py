@@ -1,5 +1,8 @@
 """The workers of the program under check: how many of them take tasks, and what befalls one of them."""
 
+import errno
+import os
+import shutil
 import time
 from contextlib import contextmanager
 
@@ -7,6 +10,7 @@ from classroom.check.verdict import Failed, Undecided
 from classroom.words import _
 
 OBEY = 40  # seconds within which workers start, pause or go on
+LEAST = 2**20  # bytes that a worker needs to start
 BACK = 40  # seconds within which a worker that stood still has ended what it had in hand
 
 
@@ -43,12 +47,20 @@ def let(program, count):
             if not worker.alive:  # where the broker is to blame, the plugin says so
                 raise Failed(
                     _("a worker that does not end while it loads or runs your exercise"),
-                    _("it ended by itself, with exit code {code}", code=worker.process.poll()),
+                    how_it_ended(program, worker),
                     because=program.last_error(worker),
                 )
         if time.monotonic() > deadline:
             raise Undecided(_("the workers were not ready within {seconds} s", seconds=OBEY))
         time.sleep(0.05)
+
+
+def how_it_ended(program, worker):
+    """How a worker ended that should not have: its exit code, and whether it had no room to write in."""
+    code, why = worker.process.poll(), os.strerror(errno.ENOSPC)
+    if shutil.disk_usage(program.home).free < LEAST:
+        return _("it ended by itself, with exit code {code}: {why}", code=code, why=why)
+    return _("it ended by itself, with exit code {code}", code=code)
 
 
 @contextmanager

@@ -145,7 +145,6 @@ def test_a_class_gets_its_rows_pages_and_results(desk):
     assert (desk.out / "grades.csv").read_text() == before
 
 
-# What a file does while it is loaded, and what its row says of it.
 # Its web server keeps all room that there is, in files without a name: no worker finds any.
 FILLS = """import os, sys
 kept = []
@@ -156,6 +155,8 @@ for size in [60 * 2**20] * 9 + [4096] * 99 if any("gunicorn" in word for word in
         kept[-1].write(bytes(size))
     except OSError:
         pass"""
+
+# What a file does while it is loaded, and what its row says of it.
 LOADS = {
     "syntax": ("def f(:\n", "SyntaxError"),
     "empty": ("", "bp"),

@@ -16,8 +16,8 @@ record of its own in Redis, written before the task is queued and changed at eve
     lab:checks      hash        what students shared of their checks, by exercise and label, for a day
     lab:steps       stream      one entry for each step of each task, in Redis's order; the oldest are dropped
 
-The steps of a task are in ledger.lua, those of workers in recovery.lua: Redis runs each as a whole or not
-at all, and all times are Redis's own, so machines with wrong clocks do no harm.
+The steps of a task are in ledger.lua, those of workers in recovery.lua, what is asked in questions.lua: Redis
+runs each as a whole or not at all, and all times are Redis's own, so machines with wrong clocks do no harm.
 """
 
 import json
@@ -40,7 +40,7 @@ SETTINGS = f"""
 local KEEP, LEASE, GRACE, MAX_LOST = {KEEP}, {LEASE}, {GRACE}, {MAX_LOST}
 local CANCEL_GRACE, STEPS_KEPT = {CANCEL_GRACE}, {STEPS_KEPT}
 """
-STEPS = [Path(__file__).with_name(name).read_text() for name in ("ledger.lua", "recovery.lua")]
+STEPS = [Path(__file__).with_name(name).read_text() for name in ("ledger.lua", "recovery.lua", "questions.lua")]
 SCRIPT = "\n".join([SETTINGS, *STEPS, "return steps[ARGV[1]](unpack(ARGV, 2))"])
 GREEDY = ("submitted",)  # the step that Redis refuses when its memory is full; all others help to empty it
 
@@ -91,7 +91,7 @@ class Ledger:
 
     def workers(self):
         """Every worker that is alive: what it says of itself, the ids it runs, its `last_seen_s`."""
-        workers, tasks = self.step("workers")
+        workers, tasks = json.loads(self.step("workers"))
         alive = [json.loads(said) | {"last_seen_s": round(float(silent), 1)} for said, silent in workers if said]
         for about in alive:
             about["running"] = [id for id, worker in tasks if worker == about["name"]]

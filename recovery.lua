@@ -1,4 +1,4 @@
--- The steps of workers, and of all tasks: who is alive, what each is told, what nobody holds any more.
+-- The steps of workers, and of all tasks: what each worker is told, what nobody holds any more.
 -- Goes on where ledger.lua ends.
 
 -- After an outage everybody gets some time to be heard again: else the living would be taken for dead.
@@ -76,17 +76,6 @@ function steps.gone(worker, why)
   if why ~= 'reload' then redis.call('DEL', 'lab:control:' .. worker) end
   redis.call('DEL', 'lab:worker:' .. worker)
   return redis.call('ZREM', 'lab:workers', worker)
-end
-
--- Who is alive: what each says, and for how long it has been silent; and what runs, and on whom.
-function steps.workers()
-  local seen = redis.call('ZRANGEBYSCORE', 'lab:workers', now - LEASE, '+inf', 'WITHSCORES')
-  local workers, tasks = {}, redis.call('ZRANGEBYSCORE', 'lab:running', now, '+inf')
-  for i = 1, #seen, 2 do
-    workers[#workers + 1] = {redis.call('GET', 'lab:worker:' .. seen[i]), stamp(now - seen[i + 1])}
-  end
-  for i, id in ipairs(tasks) do tasks[i] = {id, get(id, 'worker')} end
-  return {workers, tasks}
 end
 
 -- Those that have waited for longer than a lease: the first 50, and 50 others, at each moment other ones.

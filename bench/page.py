@@ -3,7 +3,7 @@
     .venv/bin/python bench/page.py
 
 The tasks are real; so are the ledger's steps of 50 pretended workers that end 100 tasks a second, after 100,000
-others. Forty clients ask what pages ask, when they would; a real browser's page is beside them. Takes about 4 minutes.
+others. Forty clients ask what pages ask, when they would; a real browser's page is beside them. Takes about 7 minutes.
 """
 
 import http.client
@@ -32,7 +32,7 @@ from ledger import Ledger  # noqa: E402
 PAGES, WORKERS, FINISHED, A_SECOND = 40, 50, 100_000, 100
 ABOUT = {"host": "pretended", "concurrency": 1, "code": "", "paused": False, "clock_ahead_s": 0.0, "tasks": []}
 BUSY = "aof_rewrite_in_progress", "rdb_bgsave_in_progress"
-ROUNDS = 6  # with and without pages, in turns
+ROUNDS = 12  # with and without pages, in turns
 LOOK = 5  # seconds before each count of frames
 
 

@@ -1,5 +1,6 @@
 """Which worker ran what, and when: attempts, put together from the ledger's steps."""
 
+import json
 from collections import deque
 from dataclasses import dataclass
 
@@ -21,12 +22,12 @@ class Attempt:
     slot: int
     queued_at: float | None
     started_at: float
+    name: str
+    args: str
+    label: str
+    changed: tuple  # the id of the latest step
     ended_at: float | None = None
     outcome: str | None = None  # a state in which the task ended, or one of AGAIN
-    name: str = ""
-    args: str = ""
-    label: str = ""
-    changed: tuple = ()  # the id of the latest step
     gone_at: float | None = None  # when the next attempt started in the same slot
 
 
@@ -42,30 +43,23 @@ class History:
         self.cursor = (0, 0)
         self.waiting = {}  # id -> since when the task is in the queue
         self.running = {}  # id -> its attempt
-        self.nameless = []  # attempts whose names are not known yet
         self.latest = {}  # worker and slot -> the attempt that started there last
         self.ended = deque(maxlen=MOST)  # attempts, in the order of their ends
         self.ends, self.waits = deque(), deque()  # of the last minute: times; (time, seconds in the queue)
         self.waited = 0.0  # the sum of these seconds
 
     def read(self):
-        """Read the steps that the ledger has had since, and what the tasks are called; raises RedisError."""
-        redis = self.ledger.redis
-        first = redis.xrange("lab:steps", count=1)
-        if self.cursor != (0, 0) and (not first or numbers(first[0][0]) > self.cursor):
-            self.forget()  # the stream has lost steps that we have not read
-        while True:
-            steps = redis.xrange("lab:steps", min="({}-{}".format(*self.cursor), count=AT_ONCE)
-            for id, step in steps:
-                self.cursor = numbers(id)
+        """Read the steps that the ledger has had since; raises RedisError."""
+        more = True
+        while more:
+            now, oldest, entries = json.loads(self.ledger.step("history", "{}-{}".format(*self.cursor), AT_ONCE))
+            if not oldest or numbers(oldest) > self.cursor:
+                self.forget()  # the stream has lost steps that we have not read, if we have read any
+            for step in entries:
+                self.cursor = numbers(step["entry"])
                 self.add(self.cursor[0] / 1000, step)
-            if len(steps) < AT_ONCE:
-                break
-        while self.nameless:
-            self.call_by_name(self.nameless[:AT_ONCE])
-            del self.nameless[:AT_ONCE]
-        seconds, micros = redis.time()
-        self.prune(seconds + micros / 1e6)
+            more = len(entries) == AT_ONCE
+        self.prune(float(now))
 
     def add(self, at, step):
         """Add one step."""
@@ -75,10 +69,14 @@ class History:
             self.waiting[id] = at
         elif what == "started":
             self.end(id, at, "lost")
-            queued = self.waiting.pop(id, None)
+            queued, due = self.waiting.pop(id, None), float(step["queued"] or 0)
+            if queued and queued < due <= at:
+                queued = due  # until then it was not to start
             number, place = int(step["attempt"]), (step["worker"], int(step.get("slot") or 0))
-            self.running[id] = Attempt(id, number, *place, queued, at, changed=self.cursor)
-            self.nameless.append(self.running[id])
+            words = step["name"], step["args"], step["label"]
+            self.running[id] = Attempt(id, number, *place, queued, at, *words, self.cursor)
+            self.waits.append((at, at - (queued or at)))
+            self.waited += self.waits[-1][1]
             if place in self.latest and self.latest[place].gone_at is None:
                 self.latest[place].gone_at = at
             self.latest[place] = self.running[id]
@@ -107,16 +105,6 @@ class History:
         while self.waits and self.waits[0][0] < now - MINUTE:
             self.waited -= self.waits.popleft()[1]
 
-    def call_by_name(self, attempts):
-        """Ask the ledger for the names, arguments and labels of attempts, and when they were due."""
-        for one, known in zip(attempts, records(self.ledger, [one.task_id for one in attempts]), strict=True):
-            one.name, one.args, one.label = (known[field] or "" for field in ("name", "args", "label"))
-            due = float(known["queued"] or 0)
-            if one.queued_at and one.queued_at < due <= one.started_at:
-                one.queued_at = due  # until then it was not to start
-            self.waits.append((one.started_at, one.started_at - (one.queued_at or one.started_at)))
-            self.waited += self.waits[-1][1]
-
     def since(self, cursor):
         """The attempts that have changed after this step, in no order."""
         yield from (one for one in self.running.values() if one.changed > cursor)
@@ -129,14 +117,3 @@ class History:
 def numbers(id):
     """The id of a step, such as 1732222222222-0, as two numbers, which compare as the steps follow one another."""
     return tuple(map(int, id.split("-")))
-
-
-FIELDS = "name", "args", "label", "attempt", "queued"
-
-
-def records(ledger, ids):
-    """What the ledger knows of these tasks, each a dict; fields that it does not know are None."""
-    pipe = ledger.redis.pipeline(transaction=False)
-    for id in ids:
-        pipe.hmget(f"lab:task:{id}", FIELDS)
-    return [dict(zip(FIELDS, values, strict=True)) for values in pipe.execute()]

@@ -347,7 +347,7 @@ def test_a_worker_on_other_code_is_found(start, examine, tmp_path):
     # Given a worker from a copy of the project, in which a file differs
     copy = tmp_path / "copy"
     shutil.copytree(ROOT / "classroom", copy / "classroom", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("tasks.py", "ledger.py", "ledger.lua", "recovery.lua"):
+    for name in ("tasks.py", "ledger.py", "ledger.lua", "recovery.lua", "questions.lua"):
         shutil.copy(ROOT / name, copy)
     with open(copy / "tasks.py", "a") as out:
         out.write("\n# the task of last year\n")

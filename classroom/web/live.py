@@ -8,7 +8,6 @@ import re
 import threading
 import time
 from collections import deque
-from dataclasses import asdict
 from functools import lru_cache
 
 from flask import Blueprint, Response, request
@@ -16,7 +15,7 @@ from redis import ConnectionError, RedisError
 
 from classroom import exercises
 from classroom.code import fingerprint
-from classroom.history import History, numbers, records
+from classroom.history import History, numbers
 from classroom.local.refused import refused
 from classroom.web.problems import Problem
 from ledger import LEASE
@@ -73,8 +72,9 @@ class Board:
 
     def picture(self):
         """What is the same for all pages."""
-        picture = {"now": self.history.now, "workers": self.workers(), "queue": self.queue()}
-        picture["numbers"] = self.numbers(picture["workers"])
+        waiting, head = json.loads(celery.ledger.step("queue", QUEUE))
+        picture = {"now": self.history.now, "workers": self.workers(), "queue": queue(head)}
+        picture["numbers"] = self.numbers(waiting, picture["workers"])
         picture["broken"] = exercises.broken
         picture["refused"] = refused()
         return picture
@@ -90,21 +90,11 @@ class Board:
             known.setdefault(name, {"name": name, "host": host, "last_seen_s": round(now - at, 1), "lost": True})
         return sorted(known.values(), key=lambda worker: (worker["host"], worker["name"]))
 
-    def queue(self):
-        """The tasks at the head of the queue."""
-        ids = celery.ledger.redis.zrangebyscore("lab:waiting", "-inf", self.history.now, start=0, num=QUEUE)
-        known = zip(ids, records(celery.ledger, ids), strict=True)
-        return [
-            {"task_id": id} | short(one) | {"queued_at": float(one["queued"]), "attempt": int(one["attempt"] or 0) + 1}
-            for id, one in known
-            if one["queued"]
-        ]
-
-    def numbers(self, workers):
+    def numbers(self, waiting, workers):
         """What is written above the lanes."""
         history = self.history
         return {
-            "waiting": celery.ledger.redis.zcard("lab:waiting"),
+            "waiting": waiting,
             "workers": sum(not worker["lost"] for worker in workers),
             "per_minute": len(history.ends),
             "waited_s": round(history.waited / len(history.waits), 3) if history.waits else 0.0,
@@ -121,10 +111,19 @@ class Board:
         return again_in
 
 
+def queue(head):
+    """The tasks at the head of the queue, each with the number of the attempt that it waits for."""
+    return [
+        {"task_id": one["task_id"], "queued_at": float(one["queued"]), "attempt": int(one["attempt"]) + 1} | short(one)
+        for one in head
+        if one["queued"]
+    ]
+
+
 @lru_cache(2 * MOST)
 def drawn(attempt, changed):
     """An attempt as the page gets it, in JSON, after this step."""
-    known = asdict(attempt)
+    known = vars(attempt).copy()
     del known["changed"], known["gone_at"]
     return json.dumps(known | short(known))
 
@@ -136,9 +135,9 @@ def inside(known):
 
 def short(known):
     """Its name, arguments and label; of long arguments the beginning."""
-    args = known["args"] or ""
+    args = known["args"]
     args = args if len(args) <= LONGEST else args[:LONGEST] + "…"
-    return {"name": known["name"] or "", "args": args, "label": known["label"] or ""}
+    return {"name": known["name"], "args": args, "label": known["label"]}
 
 
 board = Board()

@@ -1,5 +1,5 @@
--- The steps of a task, each run by Redis as a whole or not at all. ledger.py says what the keys hold, sets
--- the words in capitals, and calls a step by its name with its arguments. What workers do is in recovery.lua.
+-- The steps of a task, each run by Redis as a whole or not at all. ledger.py says what the keys hold, sets the words
+-- in capitals, and calls a step by its name with its arguments. Workers' steps: recovery.lua; questions: questions.lua.
 
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000

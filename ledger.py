@@ -16,8 +16,8 @@ record of its own in Redis, written before the task is queued and changed at eve
     lab:checks      hash        what students shared of their checks, by exercise and label, for a day
     lab:steps       stream      one entry for each step of each task, in Redis's order; the oldest are dropped
 
-The steps of a task are in ledger.lua, those of workers in recovery.lua, what is asked in questions.lua: Redis
-runs each as a whole or not at all, and all times are Redis's own, so machines with wrong clocks do no harm.
+The steps of a task are in ledger.lua, those of workers in recovery.lua, what is only asked in questions.lua:
+Redis runs each as a whole or not at all, and all times are Redis's own, so machines with wrong clocks do no harm.
 """
 
 import json

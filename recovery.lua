@@ -1,4 +1,4 @@
--- The steps of workers, and of all tasks: what each worker is told, what nobody holds any more.
+-- The steps of workers, and of all tasks: who is alive, what each is told, what nobody holds any more.
 -- Goes on where ledger.lua ends.
 
 -- After an outage everybody gets some time to be heard again: else the living would be taken for dead.

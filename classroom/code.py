@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("celery", "kombu", "redis")  # those that all machines should have in the same versions
 PATTERNS = (
-    *("tasks.py", "ledger.py", "ledger.lua", "recovery.lua", "questions.lua"),
+    *("tasks.py", "ledger.py", "*.lua"),
     *("classroom/*.py", "classroom/recorded/*.py", "classroom/worker/*.py", "exercises/*/exercise.py"),
 )
 

@@ -54,7 +54,7 @@ class History:
         while more:
             now, oldest, entries = json.loads(self.ledger.step("history", "{}-{}".format(*self.cursor), AT_ONCE))
             if not oldest or numbers(oldest) > self.cursor:
-                self.forget()  # the stream has lost steps that we have not read, if we have read any
+                self.forget()  # steps were dropped before we read them; where we have read none, it does no harm
             for step in entries:
                 self.cursor = numbers(step["entry"])
                 self.add(self.cursor[0] / 1000, step)

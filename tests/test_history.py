@@ -1,10 +1,11 @@
 """Attempts, put together from the ledger's steps, and the document that the live page asks for."""
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from parts import Api
+from parts import Api, until
 
 from classroom import history
 from classroom.history import History
@@ -110,6 +111,56 @@ def test_steps_that_were_dropped_before_they_were_read_do_no_harm(ledger):
     past.read()
     # I expect it not to run for ever
     assert list(told(past)) == [("two", 1)]
+
+
+def test_steps_are_read_in_parts_and_a_part_that_was_dropped_meanwhile_does_no_harm(ledger, monkeypatch):
+    monkeypatch.setattr(history, "AT_ONCE", 4)
+    past = History(ledger)
+    for number in range(6):
+        submit(ledger, str(number))
+        run(ledger, str(number))
+        end(ledger, str(number), 1)
+        past.read()  # with two entries or three, then again with none
+        past.read()
+    fresh = History(ledger)
+    fresh.read()
+    assert {key: one.outcome for key, one in told(fresh).items()} == {
+        (str(number), 1): "SUCCESS" for number in range(6)
+    }
+    assert told(past).keys() == told(fresh).keys()
+    # When nothing is left, and then one task runs
+    ledger.redis.xtrim("lab:steps", maxlen=0, approximate=False)
+    past.read()
+    assert told(past) == {}
+    run(ledger, "after")
+    past.read()
+    assert list(told(past)) == [("after", 1)]
+
+
+def test_what_is_no_longer_known_of_a_task_is_empty(ledger):
+    submit(ledger, "expired")
+    run(ledger, "expired")
+    ledger.redis.delete("lab:task:expired")
+    ledger.redis.zadd("lab:waiting", {"stray": 1})
+    past = History(ledger)
+    past.read()
+    one = told(past)["expired", 1]
+    assert (one.name, one.args, one.label, one.worker) == ("", "", "", "worker1@lab")
+    assert json.loads(ledger.step("waiting", 5)) == [
+        1,
+        [{"task_id": "stray", "attempt": "0", "name": "", "args": "", "label": "", "queued": ""}],
+    ]
+
+
+def test_a_task_for_later_waits_from_the_moment_on_at_which_it_is_due(ledger):
+    ledger.step("submitted", "later", "longtask", "(1, 2)", "", 100, 0.3, "celery", "", "{}")
+    due = float(ledger.task("later")["queued"])
+    until(lambda: ledger.task("later")["now"] > due, what="the task to be due")
+    run(ledger, "later")
+    past = History(ledger)
+    past.read()
+    assert told(past)["later", 1].queued_at == pytest.approx(due, abs=0.001)
+    assert past.waited == pytest.approx(told(past)["later", 1].started_at - due, abs=0.001)
 
 
 def test_a_cursor_that_is_none_is_refused(api):

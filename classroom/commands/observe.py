@@ -11,23 +11,26 @@ from classroom.address import hidden, no_answer, result_backend
 from classroom.commands.words import short, warn_of_localhost
 from ledger import Ledger
 
+# What is asked again and again, whether a task runs or not: the workers' heartbeats, and what the page shows.
+USUAL = "alive", "queues", "overdue", "workers", "silent", "history", "waiting"
+
 
 @click.command(short_help="Show the broker's commands as they happen.")
-@click.option("--all", "everything", is_flag=True, help="Also the workers' heartbeats.")
+@click.option("--all", "everything", is_flag=True, help="Also the workers' heartbeats, and what the page asks.")
 def monitor(everything):
     """Show the broker's commands as they happen, until Ctrl-C."""
     url = result_backend()
     warn_of_localhost()
-    heartbeat = False
+    usual = False
     try:
         with redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=None).monitor() as commands:
             click.echo(f"What {hidden(url)} is asked to do (Ctrl-C to stop):", err=True)
             for said in commands.listen():
                 if not said["command"].startswith("EVALSHA"):
-                    heartbeat = heartbeat and said["client_type"] == "lua"
+                    usual = usual and said["client_type"] == "lua"
                 else:
-                    heartbeat = not everything and said["command"].split()[3] in ("alive", "queues", "overdue")
-                if heartbeat:
+                    usual = not everything and said["command"].split()[3] in USUAL
+                if usual:
                     continue
                 click.echo(
                     f"{said['time']:.3f} {said['client_address']}:{said['client_port']}  {short(said['command'])}"

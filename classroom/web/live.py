@@ -18,7 +18,6 @@ from classroom.code import fingerprint
 from classroom.history import History, numbers
 from classroom.local.refused import refused
 from classroom.web.problems import Problem
-from ledger import LEASE
 from tasks import celery
 
 bp = Blueprint("live", __name__)
@@ -72,7 +71,7 @@ class Board:
 
     def picture(self):
         """What is the same for all pages."""
-        waiting, head = json.loads(celery.ledger.step("queue", QUEUE))
+        waiting, head = json.loads(celery.ledger.step("waiting", QUEUE))
         picture = {"now": self.history.now, "workers": self.workers(), "queue": queue(head)}
         picture["numbers"] = self.numbers(waiting, picture["workers"])
         picture["broken"] = exercises.broken
@@ -81,13 +80,13 @@ class Board:
 
     def workers(self):
         """Those that are alive, and those that died within ten minutes without a word."""
-        now, here = self.history.now, fingerprint()
+        here = fingerprint()
         alive = [worker | {"old_code": worker["code"] != here, "lost": False} for worker in celery.ledger.workers()]
         known = {worker["name"]: {key: worker.get(key) for key in SHOWN} for worker in alive}
         self.hosts |= {name: worker["host"] for name, worker in known.items()}
-        for name, at in celery.ledger.redis.zrangebyscore("lab:workers", now - GONE, now - LEASE, withscores=True):
+        for name, silent in json.loads(celery.ledger.step("silent", GONE)):
             host = self.hosts.get(name, name.partition("@")[2])
-            known.setdefault(name, {"name": name, "host": host, "last_seen_s": round(now - at, 1), "lost": True})
+            known.setdefault(name, {"name": name, "host": host, "last_seen_s": round(float(silent), 1), "lost": True})
         return sorted(known.values(), key=lambda worker: (worker["host"], worker["name"]))
 
     def numbers(self, waiting, workers):

@@ -149,9 +149,9 @@ def test_a_class_gets_its_rows_pages_and_results(desk):
 FILLS = """import os, sys
 kept = []
 for size in [60 * 2**20] * 9 + [4096] * 99 if any("gunicorn" in word for word in sys.argv) else []:
-    kept.append(open("/tmp/big", "wb", 0))
-    os.unlink("/tmp/big")
     try:
+        kept.append(open(f"/tmp/{os.getpid()}", "wb", 0))
+        os.unlink(kept[-1].name)
         kept[-1].write(bytes(size))
     except OSError:
         pass"""

@@ -20,9 +20,10 @@ end
 function steps.silent(seconds) return cjson.encode(heard(now - seconds, now - LEASE)) end
 
 -- Adds what a task is called, what it is to do, and since when it was due. Empty is what is not known.
+local DESCRIPTION = {'name', 'args', 'label', 'queued'}
 local function describe(task, id)
-  local record = redis.call('HMGET', 'lab:task:' .. id, 'name', 'args', 'label', 'queued')
-  for i, field in ipairs({'name', 'args', 'label', 'queued'}) do task[field] = record[i] or '' end
+  local record = redis.call('HMGET', 'lab:task:' .. id, unpack(DESCRIPTION))
+  for i, field in ipairs(DESCRIPTION) do task[field] = record[i] or '' end
   return task
 end
 

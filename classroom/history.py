@@ -50,15 +50,15 @@ class History:
 
     def read(self):
         """Read the steps that the ledger has had since; raises RedisError."""
-        more = True
-        while more:
+        while True:
             now, oldest, entries = json.loads(self.ledger.step("history", "{}-{}".format(*self.cursor), AT_ONCE))
             if not oldest or numbers(oldest) > self.cursor:
                 self.forget()  # steps were dropped before we read them; where we have read none, it does no harm
             for step in entries:
                 self.cursor = numbers(step["entry"])
                 self.add(self.cursor[0] / 1000, step)
-            more = len(entries) == AT_ONCE
+            if len(entries) < AT_ONCE:
+                break
         self.prune(float(now))
 
     def add(self, at, step):

@@ -29,6 +29,12 @@ def end(ledger, id, attempt, state="SUCCESS", worker="worker1@lab"):
     return ledger.step("ended", id, attempt, worker, state, "2", "{}")
 
 
+def complete(ledger, id):
+    submit(ledger, id)
+    run(ledger, id)
+    end(ledger, id, 1)
+
+
 def told(history, cursor=(0, 0)):
     return {(one.task_id, one.attempt): one for one in history.since(cursor)}
 
@@ -89,9 +95,7 @@ def test_what_is_old_or_too_much_is_forgotten(ledger, monkeypatch):
     monkeypatch.setattr(history, "MOST", 5)
     past = History(ledger)
     for number in range(8):
-        submit(ledger, str(number))
-        run(ledger, str(number))
-        end(ledger, str(number), 1)
+        complete(ledger, str(number))
     past.read()
     assert sorted(key[0] for key in told(past)) == ["3", "4", "5", "6", "7"]
     past.prune(past.now + 601)
@@ -113,14 +117,12 @@ def test_steps_that_were_dropped_before_they_were_read_do_no_harm(ledger):
     assert list(told(past)) == [("two", 1)]
 
 
-def test_steps_are_read_in_parts_and_a_part_that_was_dropped_meanwhile_does_no_harm(ledger, monkeypatch):
+def test_steps_are_read_in_parts_and_a_stream_that_was_emptied_begins_anew(ledger, monkeypatch):
     monkeypatch.setattr(history, "AT_ONCE", 4)
     past = History(ledger)
     for number in range(6):
-        submit(ledger, str(number))
-        run(ledger, str(number))
-        end(ledger, str(number), 1)
-        past.read()  # with two entries or three, then again with none
+        complete(ledger, str(number))
+        past.read()  # three entries, then none
         past.read()
     fresh = History(ledger)
     fresh.read()

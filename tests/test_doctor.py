@@ -16,6 +16,7 @@ from parts import Api, given, need, need_root, until
 from classroom import code
 from classroom.doctor import addresses, here
 from classroom.doctor.cluster import versions
+from classroom.drill.faults import clock_off
 from classroom.local import ports
 from classroom.local.broker import answers, find_server
 from classroom.local.cluster import NAMES, ROOT
@@ -330,9 +331,9 @@ def test_rabbitmq_without_a_redis_beside_it_is_found(examine, tmp_path):
 
 @pytest.mark.parametrize("offset", [7200, -120])
 def test_a_wrong_clock_is_a_note(start, examine, offset):
-    faketime = need("faketime", "faketime")
+    need("faketime", "faketime")
     cluster = start(workers=0)
-    wrong = {"before": (faketime, "-f", f"{offset:+d}s"), "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    wrong = clock_off(offset)
     words = f"{abs(offset)} s {'ahead of' if offset > 0 else 'behind'}"
     # By the broker's time, and where that is not told, by the web server's
     found = examine(BROKER_URL=cluster.broker_url, **wrong)["clock"]

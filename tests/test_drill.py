@@ -1,14 +1,17 @@
 """The fault drill: nothing is lost, and it would say so if something were."""
 
 import json
+import os
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 from parts import need, need_root
 
 from classroom.drill import run as drill_run
-from classroom.drill.faults import FAULTS
+from classroom.drill.faults import FAULTS, clock_off
 from classroom.drill.run import recovery, run, timeline
 from classroom.local.cluster import ROOT
 
@@ -85,6 +88,33 @@ def test_the_drill_reports_an_effect_that_happened_twice(broken):
 def test_an_unknown_fault_is_a_sentence_with_those_there_are():
     code, said = drill("kill-teacher")
     assert code == 2 and "No such fault: kill-teacher" in said and "kill-worker" in said
+
+
+def test_a_fault_that_this_machine_lacks_the_parts_for_is_refused_with_what_to_install():
+    need("faketime", "faketime")
+    need("bwrap", "bubblewrap")
+    (libraries,) = Path("/usr/lib").glob("*/faketime")
+    without = ["bwrap", "--dev-bind", "/", "/", "--tmpfs", libraries, ROOT / "lab", "drill", "wrong-clock"]
+    done = subprocess.run(without, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("wrong-clock cannot be done here") and "apt install faketime" in done.stderr
+
+
+def test_a_clock_is_wrong_whatever_a_killed_process_left_behind():
+    need("faketime", "faketime")
+    # Given what a killed one leaves in memory that is shared
+    killed = subprocess.Popen(["sh", "-c", "kill -9 $$"], env=os.environ | clock_off(7200))
+    killed.wait(20)
+    left = Path(f"/dev/shm/sem.faketime_sem_{killed.pid}")
+    assert left.exists()
+    # and a process that gets the same id, here by giving it what the other left
+    wrong = [f"{name}={value}" for name, value in clock_off(7200).items()]
+    ask = ["env", *wrong, sys.executable, "-c", "import time; print(time.time())"]
+    same = ["sh", "-c", f'cp {left} {left.with_name("sem.faketime_sem_")}$$; exec "$@"', "sh", *ask]
+    done = subprocess.run(same, capture_output=True, text=True, timeout=20)
+    left.unlink()
+    left.with_name(f"faketime_shm_{killed.pid}").unlink()
+    assert float(done.stdout) == pytest.approx(time.time() + 7200, abs=20), done.stderr
 
 
 def test_recovery_is_the_time_until_what_was_cut_off_runs_again():

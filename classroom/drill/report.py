@@ -21,11 +21,12 @@ def drill(faults, everything, rounds, seed, file, rabbitmq=False):
         print(f"No such fault: {', '.join(unknown)}. There are: {', '.join(FAULTS)}", file=sys.stderr)
         return 2
     faults = list(FAULTS) if everything else list(faults) or ["kill-worker"]
-    for fault in [fault for fault in faults if lacking(fault, rabbitmq)]:
-        print(f"{fault} cannot be done here: {lacking(fault, rabbitmq)}", file=sys.stderr)
-        if not everything:
-            return 2
-        faults.remove(fault)
+    for fault in list(faults):
+        if why := lacking(fault, rabbitmq):
+            print(f"{fault} cannot be done here: {why}", file=sys.stderr)
+            if not everything:
+                return 2
+            faults.remove(fault)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))  # also then stop what was started
     seed = random.randrange(10**6) if seed is None else seed

@@ -28,7 +28,7 @@ class Attempt:
     changed: tuple  # the id of the latest step
     ended_at: float | None = None
     outcome: str | None = None  # a state in which the task ended, or one of AGAIN
-    gone_at: float | None = None  # when the next attempt started in the same slot
+    gone_at: float | None = None  # when the next attempt started in the same slot, before the end of this was known
 
 
 class History:
@@ -89,8 +89,8 @@ class History:
         """End the task's attempt; False where none runs."""
         attempt = self.running.pop(id, None)
         if attempt:
-            ended_at = attempt.gone_at if outcome == "lost" and attempt.gone_at else at
-            attempt.ended_at, attempt.outcome, attempt.changed = ended_at, outcome, self.cursor
+            died_at = attempt.gone_at if outcome != "SUCCESS" else None  # where that was noticed later
+            attempt.ended_at, attempt.outcome, attempt.changed = died_at or at, outcome, self.cursor
             self.ended.append(attempt)
         return bool(attempt)
 

@@ -41,6 +41,7 @@ def test_the_commands_of_the_readme_answer_as_it_shows(terminal):
     for command, shown in commands("README.md"):
         if command == "./lab up":
             terminal.up()
+            terminal.put_first()
             real = r"on 127\.0\.0\.1:\d+, data in .*/", "on 127.0.0.1:6399, data in .lab/"
             seen = re.sub(*real, terminal.said()).replace(terminal.url, "http://127.0.0.1:5000")
         else:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import redis
 import requests
-from parts import Api, lack, need, until
+from parts import Api, lack, left, need, until
 
 from classroom.local.cluster import ROOT
 from classroom.local.rabbitmq import RabbitMQ
@@ -97,8 +97,8 @@ def test_its_pages_show_workers_and_tasks_to_this_machine_alone(terminal):
         api.ended(task_id)
     until(lambda: sees(pages, task_id), what="the task")
     name = pages.get("/workers?json=1").json()["data"][0]["hostname"]
-    one = pages.get(f"/worker/{name}")
-    assert one.status_code == 200 and "broker_connection_timeout" in one.text  # which the worker told it
+    one = until(lambda: (page := pages.get(f"/worker/{name}")).status_code == 200 and page, what="a worker's page")
+    assert "broker_connection_timeout" in one.text  # which the worker told it
     # and no password
     passwords = json.loads((terminal.lab / "credentials.json").read_text()).values()
     shown = [pages.get(path).text for path in ("/", "/tasks", "/broker", "/metrics", f"/task/{task_id}")]
@@ -140,7 +140,7 @@ def test_it_comes_back_after_a_kill_and_after_the_brokers_and_stops_with_the_res
     family = [up, *up.children(recursive=True)]
     up.terminate()
     assert terminal.exit_code(10) == 0
-    assert not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in family)
+    until(lambda: not left(family), 5, "the end of its processes")
 
 
 @pytest.mark.slow
@@ -174,7 +174,7 @@ def test_workers_get_the_rights_that_they_need_for_it_and_no_others(start, serve
         task_id = api.submit(seconds=2)
         until(lambda: sees(pages, task_id), what="the task")
     (name,) = [one["hostname"] for one in pages.get("/workers?json=1").json()["data"]]
-    assert pages.get(f"/worker/{name}").status_code == 200
+    until(lambda: pages.get(f"/worker/{name}").status_code == 200, what="the worker's page")
     assert cluster.ledger.redis.acl_log() == []
     for role, commands in (
         ("worker", ["GET other", "PUBLISH other 1", "PSUBSCRIBE *", "SCRIPT FLUSH", "CONFIG GET *"]),

@@ -140,7 +140,7 @@ def test_a_wrong_clock_is_named_and_no_reason_not_to_join(lab, offset):
     wrong = " ".join(f"{name}='{value}'" for name, value in clock_off(offset).items())
     pc = lab.joined(lab.join("pc1", line=lab.cluster.join_line.replace("| sh", f"| {wrong} sh")))
     words = f"{abs(offset)} s {'ahead' if offset > 0 else 'behind'}"
-    assert f"this machine's clock is {words}" in pc.log.read_text()
+    until(lambda: pc.said(f"this machine's clock is {words}"), what="the warning")
 
 
 def test_a_cluster_that_is_not_for_a_class_says_so(cluster):

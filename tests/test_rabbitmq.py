@@ -23,11 +23,13 @@ def cluster(start):
 def test_tasks_run_wait_and_are_cancelled(cluster):
     with Api(cluster.url) as api:
         assert api.ended(api.submit(x=21))["result"] == 42
-        busy = [api.submit(seconds=3) for _ in range(2)]
+        busy = [api.submit(seconds=30) for _ in range(2)]
         until(lambda: all(api.status(task_id)["progress"] for task_id in busy), what="both to run")
         waiting = [api.submit() for _ in range(2)]
         assert api.status(waiting[1])["status"] == "Waiting: 1 task ahead, 2 of 2 workers busy."
         assert api.post(f"/cancel/{waiting[0]}").json()["state"] == "REVOKED"
+        for task_id in busy:
+            api.post(f"/cancel/{task_id}")
         assert api.ended(waiting[1])["result"] == 20
         assert api.status(waiting[0])["attempt"] == 0
 
@@ -39,7 +41,8 @@ def test_a_message_that_the_broker_forgot_is_sent_again(cluster):
         until(lambda: all(api.status(task_id)["progress"] for task_id in busy), what="both workers to be busy")
         lost = api.submit(x=4)
         with Connection(cluster.broker_url) as connection:
-            assert connection.default_channel.queue_purge("celery") == 1
+            purge = connection.default_channel.queue_purge
+            until(lambda: purge("celery") == 1, 3, "its message")
         # I expect it to run, and once
         status = api.ended(lost)
         assert (status["result"], status["attempt"]) == (8, 1)
@@ -65,7 +68,8 @@ def test_a_task_for_later_holds_no_worker(start):
         assert api.ended(api.submit(x=21, seconds=0))["result"] == 42
         assert {api.status(each)["state"] for each in later} == {"PENDING"}
         # and it, in time
-        assert (api.ended(again)["result"], api.status(again)["attempt"]) == ("done", 3)
+        until(lambda: api.status(again)["finished_at"], 60, "a task that is sent again twice")
+        assert (api.status(again)["result"], api.status(again)["attempt"]) == ("done", 3)
         assert {api.ended(each)["result"] for each in later} == {"late"}
 
 

@@ -70,6 +70,7 @@ def test_what_cannot_be_used_is_said_and_everything_goes_on(copy):
         assert f"{FACTORIAL}, tasks.py changed, but cannot be used:" in copy.said()
         assert result(api) == 0 and api.post("/factorial", json={"number": 5}).status_code == 202
         # nor one that does not come to an end, or ends Python
+        copy.put_first()  # it has so many seconds of the processor
         copy.change(FACTORIAL, "bp == ", "while True: pass\nbp = ")
         until(lambda: "is there a loop outside of every function?" in copy.said(), 40, what="a fourth word")
         assert "does not come to an end within 10 s of the processor's time" in copy.said()

@@ -4,8 +4,12 @@ import json
 import re
 
 import psutil
+import pytest
 from browser import chromium, picture, visit
 from parts import Api, given, until
+
+from classroom.history import Attempt
+from classroom.report.lanes import drawing
 
 NASTY = "</script><img src=x onerror=window.hacked=1>"
 
@@ -62,6 +66,19 @@ def kill(terminal, name):
     pid = next(pid for process, pid, _ in processes if process == name)
     for process in [*psutil.Process(pid).children(recursive=True), psutil.Process(pid)]:
         process.kill()
+
+
+def test_what_began_before_the_time_that_is_asked_for_is_drawn_from_then_on():
+    def attempt(id, started_at, ended_at):
+        return Attempt(id, 1, "worker1@lab", 0, None, started_at, "longtask", "()", "", (0, 0), ended_at, "SUCCESS")
+
+    # Given a task that was cut off in the night, and one of this hour
+    drawn = drawing([attempt("old", 1_000, 90_100), attempt("new", 90_200, 90_300)], 90_000, 90_400)
+    old, new = drawn["bars"]
+    # I expect the drawing to begin where the report does, 300 s before the last end
+    assert drawn["marks"][0] == (drawn["names"], 90_000)
+    assert old["x"] == drawn["names"] and old["width"] == new["width"] == pytest.approx(new["x"] - old["end"], abs=0.1)
+    assert new["end"] == drawn["width"]
 
 
 def test_an_empty_cluster_and_what_cannot_be_done_are_sentences(terminal):

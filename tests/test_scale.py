@@ -74,6 +74,7 @@ def lab(tmp_path_factory):
     """A cluster of four workers for the tests of this file."""
     lab = Lab(tmp_path_factory.mktemp("scale"))
     lab.up("--workers", "4")
+    lab.put_first()
     yield lab
     lab.stop()
 
@@ -149,6 +150,7 @@ def test_a_busy_cluster_is_refused_and_tasks_that_come_in_end_it(lab):
 
 def test_without_a_cluster_or_a_worker_or_the_task_it_says_what_to_do(lab, tmp_path):
     assert "./lab up" in Lab(tmp_path).refused()
+    assert "an SVG file, such as speed.svg" in lab.refused("--plot", "speed.png")
     assert "folder" in lab.refused("--plot", str(tmp_path / "none" / "scale.svg"))
     # Given a worker with code from before there was the task
     about = {"name": "old@lab", "host": "lab", "concurrency": 1, "cores": 1, "tasks": ["longtask"], "paused": False}

@@ -16,7 +16,7 @@ def test_no_worker_is_listening(start):
 def test_waiting_behind_others_and_running_and_done(start):
     # Given one worker that is busy, and three tasks in the queue
     with Api(start(workers=1).url) as api:
-        first = api.submit(seconds=4)
+        first = api.submit(seconds=30)
         until(lambda: api.status(first)["state"] == "PROGRESS", what="the first task to run")
         waiting = [api.submit() for _ in range(3)]
         # I expect each to know its place
@@ -30,6 +30,7 @@ def test_waiting_behind_others_and_running_and_done(start):
         assert running["status"].startswith(f"Running on {running['worker']} for ")
         assert f"{running['progress']['percent']} % done" in running["status"]
         assert 0 < running["progress"]["percent"] <= 100 and running["result"] is None
+        api.post(f"/cancel/{first}")
         assert api.ended(waiting[-1])["status"].startswith("Done by worker1@")
 
 

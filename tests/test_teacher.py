@@ -41,7 +41,7 @@ def test_cancel_all_stops_what_runs_and_what_waits(teacher):
 
 
 def test_purge_empties_the_queue_and_lets_run_what_runs(teacher):
-    tasks = [teacher.submit(seconds=3) for _ in range(4)]
+    tasks = [teacher.submit(seconds=8) for _ in range(4)]
     until(lambda: teacher.status(tasks[0])["progress"], what="the first to run")
     assert teacher.post("/teacher/purge").json() == {"cancelled": 3}
     assert teacher.cluster.ledger.redis.llen("celery") == 0

@@ -60,7 +60,8 @@ class Since(click.ParamType):
 def report(since, out):
     """Write what ran, where and when, into one HTML file to hand in: it needs no network, and prints on A4.
 
-    It reaches back as far as the ledger keeps the steps of tasks, which is about 7,000 tasks.
+    It reaches back as far as the ledger keeps the steps of tasks, which is about 7,000 tasks. What a task was
+    called is known for a day after its end.
     """
     from classroom.report.report import report as write
 

@@ -28,7 +28,9 @@ def drill(faults, everything, rounds, seed, file, rabbitmq):
 @click.option(
     "--tasks", type=click.IntRange(1, 1000), help="How many tasks of a second; else 8, or what all can share."
 )
-@click.option("--plot", type=click.Path(dir_okay=False, writable=True), help="The drawing; else .lab/scale.svg.")
+@click.option(
+    "--plot", type=click.Path(dir_okay=False, writable=True), help="The drawing, an SVG file; else .lab/scale.svg."
+)
 def scale(work, tasks, plot):
     """Run the same tasks on 1, 2, 4 … workers of the cluster, and tell how much faster more of them are.
 

@@ -7,15 +7,15 @@ MARKS = 6  # times below the lanes
 COLOURS = ("#0b62a8", "#a04000", "#1b7340", "#8e3b8e", "#7a5c00", "#00696b", "#5b4fb3", "#9a3161", "#4f6228", "#3d5a80")
 
 
-def drawing(attempts, now):
-    """Rows, bars, links and marks of time; None where nothing ran."""
+def drawing(attempts, begin, now):
+    """Rows, bars, links and marks of time; of what started before `begin` the rest. None where nothing ran."""
     if not attempts:
         return None
-    begin, end = attempts[0].started_at, max(one.ended_at or now for one in attempts)
+    end = max(one.ended_at or now for one in attempts)
     scale = (WIDTH - NAMES) / max(0.001, end - begin)
 
     def x(time):
-        return round(NAMES + (time - begin) * scale, 2)
+        return round(NAMES + (max(begin, time) - begin) * scale, 2)
 
     rows, places = [], {}
     for host, slots in groupby(sorted({lane(one) for one in attempts}), key=lambda lane: lane[0]):

@@ -26,17 +26,17 @@ def report(ledger, seconds):
     """The report on the last `seconds`, as HTML; raises RedisError."""
     history = History(ledger, seconds)
     history.read()
-    since = history.now - seconds
     attempts = sorted(history.since((0, 0)), key=lambda one: one.started_at)
+    since = max([history.now - seconds, *(one.started_at for one in attempts[:1])])
     templates = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
     templates.filters |= {"moment": moment, "time_of_day": time_of_day}
     return templates.get_template("report.html").render(
         now=history.now,
-        since=max(since, attempts[0].started_at) if attempts else since,
+        since=since,
         attempts=[asdict(one) for one in attempts[:ROWS]],
         count=len(attempts),
         ended=counted(attempts),
-        drawing=drawing(attempts, history.now),
+        drawing=drawing(attempts, since, history.now),
         workers=ledger.workers(),
         here=fingerprint(),
         versions=versions(),

@@ -27,6 +27,8 @@ def scale(work, tasks, plot):
     """Measure and print it; returns exit code 0, 1 where it cannot be measured, 130 when it was interrupted."""
     heed_signals()
     try:
+        if plot and Path(plot).suffix.lower() != ".svg":
+            raise NotMeasured(f"{plot} should be an SVG file, such as {Path(plot).with_suffix('.svg')}.")
         if plot and not os.access(Path(plot).absolute().parent, os.W_OK):
             raise NotMeasured(f"{plot} cannot be written: is its folder there?")
         crew = Crew(celery)

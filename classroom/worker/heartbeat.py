@@ -29,6 +29,7 @@ class Heartbeat:
         self.worker = worker
         self.stopped = threading.Event()
         self.greeted = False
+        self.goes_on = None  # the thread of the last heartbeats
         self.control = Control(worker)
         self.ledger = Ledger(worker.app.results)  # not patient: the next beat comes anyway
         self.about = {
@@ -84,7 +85,8 @@ class Heartbeat:
 
     def go_on(self, **_):
         """Celery's heart stops before the tasks that a stopping worker still finishes; ours goes on."""
-        threading.Thread(target=self.last_beats, daemon=True).start()
+        self.goes_on = threading.Thread(target=self.last_beats, daemon=True)
+        self.goes_on.start()
 
     def last_beats(self):
         """Renew until the worker signs off."""
@@ -95,6 +97,8 @@ class Heartbeat:
     def stop(self, **_):
         """Sign off, so that nobody waits for this worker."""
         self.stopped.set()
+        if self.goes_on:
+            self.goes_on.join(5)  # or a heartbeat that is on its way might come after the last word
         with suppress(RedisError):
             self.ledger.step("gone", self.name, self.control.ending)
 

@@ -1,12 +1,11 @@
 // The task that was clicked: its status, the curl that repeats the question, and the one that repeats the task.
 
-import { now } from './past.js'
 import { mine } from './send.js'
 import { ask, isTeacher, post } from './server.js'
-import { put, text } from './shapes.js'
+import { put, title } from './shapes.js'
 import { say } from './words.js'
 
-const [box, title, state, sentence, curls, cancel, close] =
+const [box, heading, state, sentence, curls, cancel, close] =
   ['detail', 'task', 'state', 'sentence', 'curls', 'cancel', 'close'].map(id => document.getElementById(id))
 const ENDED = ['SUCCESS', 'FAILURE', 'REVOKED']
 let shown = null
@@ -20,7 +19,7 @@ export function show(task) {
   shown = task
   box.hidden = !task
   if (!task) return
-  title.textContent = text(task, now()).replaceAll('\n', ' · ')
+  heading.textContent = title(task).join(' · ')
   state.textContent = sentence.textContent = ''
   curls.textContent = `curl ${quoted(`${location.origin}/status/${encodeURIComponent(task.task_id)}`)}\n${repeat(task)}`
   cancel.hidden = true

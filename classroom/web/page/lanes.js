@@ -75,13 +75,13 @@ function tellTimes() {
 function layOut(list) {
   const room = Math.max(300, innerHeight - chart.getBoundingClientRect().top - scrollY - 60)
   const height = Math.min(46, Math.max(18, Math.floor(room / list.length)))
-  const hidden = present.numbers.waiting - rows.QUEUE
+  const hidden = present.numbers.waiting - Math.min(rows.QUEUE, present.queue.length)
   heights = new Map(list.map((row, number) => [row.key, [number * height, height]]))
   for (const row of list) {
     if (!labels.has(row.key)) labels.set(row.key, names.appendChild(rows.make(row)))
     const label = labels.get(row.key)
     place(label, row.key)
-    rows.write(label, row, Math.max(0, hidden))
+    rows.write(label, row, hidden)
   }
   for (const [name, label] of labels) {
     if (heights.has(name)) continue

@@ -19,7 +19,6 @@ let silentSince = null
 let notes = []
 let nextFrame = 0
 let pointed = null  // the bar that the pointer or the focus is on
-let known = false  // whether any answer has come
 
 async function look() {
   clearTimeout(timer)
@@ -36,7 +35,6 @@ async function look() {
   if (!document.hidden) timer = setTimeout(look, (answer?.again_in ?? 1) * 1000)
   if (answer) {
     past.learn(answer)
-    known = true
     figures.show(answer.numbers)
     explain(answer)
   }
@@ -54,17 +52,16 @@ function explain({ numbers, broken, refused }) {
 }
 
 function frame() {
-  if (known) lanes.frame()
+  if (past.known()) lanes.frame()
   nextFrame = requestAnimationFrame(frame)
 }
 
 function redraw() {
   put($('pause'), say(view.stands() ? 'goOn' : 'pause'))
-  $('pause').ariaPressed = view.stands()
   const span = view.span()
   put($('span'), say('span', span < 60 ? say('s', span) : say('min', span / 60)))
   $('zoom').setAttribute('aria-valuetext', $('span').textContent)
-  if (!known) return
+  if (!past.known()) return
   const leftOut = lanes.draw()
   const words = [...notes, ...leftOut ? [say('leftOut', leftOut)] : []].join(' ')
   put($('note'), words)
@@ -95,7 +92,7 @@ function onKey(event) {
     lanes.neighbour(event.target.closest('.bar'), event.key)?.focus()
   } else if (event.key === 'Escape') {
     detail.show(null)
-  } else if (actions[event.key.toLowerCase()] && !(event.key === ' ' && event.target.closest('button:not(.bar), summary'))) {
+  } else if (actions[event.key.toLowerCase()] && !(event.key === ' ' && event.target.closest('button, summary'))) {
     actions[event.key.toLowerCase()]()
     redraw()
   } else {
@@ -107,6 +104,7 @@ function onKey(event) {
 // Shows in words what the pointer or the focus is on.
 function point(event) {
   pointed = event.target.closest('.bar')
+  if (pointed) pointed.ariaLabel = text(lanes.taskOf(pointed), past.now())
   explainPointed()
 }
 

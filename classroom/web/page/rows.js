@@ -56,11 +56,12 @@ export function make(row) {
   return element
 }
 
-// Writes what has changed: an element that is pressed or read stays the same.
+// Writes what has changed: an element that is pressed or read stays the same. `hidden` tasks wait that are not drawn.
 export function write(element, row, hidden) {
   if (row.kind === 'worker') return writeWorker(element, row)
   element.className = row.kind === 'host' || row.number === 0 ? 'host' : 'more'
-  put(element, row.text ?? (row.number === 0 ? say('queue') : row.number === QUEUE - 1 && hidden ? say('more', hidden) : ''))
+  const more = hidden ? say(present.queue.length ? 'more' : 'forLater', hidden) : ''
+  put(element, row.text ?? (row.number === 0 ? say('queue') : row.number === QUEUE - 1 ? more : ''))
 }
 
 function writeWorker(element, { worker, slot, slots }) {
@@ -71,6 +72,7 @@ function writeWorker(element, { worker, slot, slots }) {
   put(name, slot ? '' : worker.name.split('@')[0])
   put(number, slots > 1 ? `· ${slot + 1}` : '')
   put(words, slot ? '' : says)
+  words.title = words.textContent
   if (slot) return
   order(pause, worker, worker.paused ? 'run' : 'pause')
   order(stop, worker, 'stop')

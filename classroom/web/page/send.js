@@ -5,9 +5,9 @@ import { say } from './words.js'
 
 const MOST = 1000  // ids that are remembered
 const form = document.getElementById('send')
-let sent = JSON.parse(localStorage.getItem('sent') ?? '[]')
+const sent = () => JSON.parse(localStorage.getItem('sent') ?? '[]')  // read anew: other tabs send, too
 
-export const mine = id => sent.includes(id)
+export const mine = id => sent().includes(id)
 
 export function setUp() {
   form.onsubmit = async event => {
@@ -16,8 +16,7 @@ export function setUp() {
     const said = await Promise.allSettled(Array.from({ length: +event.submitter.value }, () => post('/longtask', job)))
     const accepted = said.filter(one => one.value).map(one => one.value.task_id)
     const trouble = said.find(one => one.reason)?.reason.message ?? ''
-    sent = [...sent, ...accepted].slice(-MOST)
-    localStorage.setItem('sent', JSON.stringify(sent))
+    localStorage.setItem('sent', JSON.stringify([...sent(), ...accepted].slice(-MOST)))
     document.getElementById('sent').textContent = [say('sent', accepted.length), ...trouble ? [trouble] : []].join(': ')
   }
 }

@@ -18,17 +18,17 @@ function stateInWords(state) {
   return ['returned', 'retry'].includes(state) ? say(state) : state
 }
 
-// What there is to say of an attempt, or of a task in the queue; times are the broker's.
+// What stays as it is of an attempt, or of a task in the queue.
+export function title(one) {
+  const parts = [`${one.name}${one.args}`, one.label, one.worker && say('on', one.worker), one.attempt > 1 && say('attempt', one.attempt)]
+  return parts.filter(part => part)
+}
+
+// All there is to say of it now; times are the broker's.
 export function text(one, now) {
   const waited = one.queued_at && ((one.started_at ?? now) - one.queued_at).toFixed(1)
   const ran = one.started_at && ((one.ended_at ?? now) - one.started_at).toFixed(1)
   const ended = one.state === 'lost' ? say('missed', ran) : `${say('ran', ran)}\n${stateInWords(one.state)}`
-  return [
-    `${one.name}${one.args}`,
-    one.label,
-    one.worker && say('on', one.worker),
-    waited && say('waitedFor', waited),
-    one.attempt > 1 && say('attempt', one.attempt),
-    one.ended_at ? ended : ran ? say('runs', ran) : say('queued'),
-  ].filter(line => line).join('\n')
+  const does = one.ended_at ? ended : ran ? say('runs', ran) : say('queued')
+  return [...title(one), ...waited ? [say('waitedFor', waited)] : [], does].join('\n')
 }

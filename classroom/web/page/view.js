@@ -11,10 +11,11 @@ export const end = () => view.end ?? past.now() + view.span * 0.02
 export const start = () => end() - view.span
 
 export const zoom = seconds => { view.span = seconds }
-export const pause = on => { view.end = on ? end() : null }
+export const pause = on => { view.end = on && past.known() ? end() : null }
 
 // Moves by half of what is shown; back at the present it moves on by itself.
 export function move(direction) {
+  if (!past.known()) return
   view.end = end() + direction * view.span / 2
   if (view.end > past.now()) view.end = null
 }

@@ -9,6 +9,7 @@ from ledger import TERMINAL
 AT_ONCE = 1000  # steps that are read with one question
 MOST = 10_000  # attempts that are kept
 MINUTE = 60
+DEATHS = "lost", "FAILURE", "REVOKED"  # what may become of an attempt whose worker died, when that is noticed
 AGAIN = {"queued": "retry", "lost": "lost", "returned": "returned"}  # a step after which the task waits once more
 
 
@@ -28,7 +29,7 @@ class Attempt:
     changed: tuple  # the id of the latest step
     ended_at: float | None = None
     outcome: str | None = None  # a state in which the task ended, or one of AGAIN
-    gone_at: float | None = None  # when the next attempt started in the same slot, before the end of this was known
+    gone_at: float | None = None  # when the next attempt started in the same slot
 
 
 class History:
@@ -89,7 +90,7 @@ class History:
         """End the task's attempt; False where none runs."""
         attempt = self.running.pop(id, None)
         if attempt:
-            died_at = attempt.gone_at if outcome != "SUCCESS" else None  # where that was noticed later
+            died_at = attempt.gone_at if outcome in DEATHS else None
             attempt.ended_at, attempt.outcome, attempt.changed = died_at or at, outcome, self.cursor
             self.ended.append(attempt)
         return bool(attempt)

@@ -87,7 +87,7 @@ def bar(page, task_id, attempt=1, state=None):
     return page.locator(f'.bar[data-task-id="{task_id}"][data-attempt="{attempt}"]{words}')
 
 
-def picture(page, name):
+def picture(page, name, **options):
     """Keep a picture of the page as it is."""
     PICTURES.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=PICTURES / f"{name}.png")
+    page.screenshot(path=PICTURES / f"{name}.png", **options)

@@ -49,10 +49,11 @@ def lack(reason):
 
 def put_first(pid, nice=-15):
     """Let a process and its children run before the tests beside it: its promise in seconds does not count them."""
-    with suppress(OSError, psutil.Error):  # root alone may do it
-        for one in (pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))):
+    for one in (pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))):
+        with suppress(OSError):  # root alone may do it
             os.setpriority(os.PRIO_PROCESS, one, nice)
-        Path(f"/proc/{pid}/autogroup").write_text(str(nice))  # what counts where Linux shares out its time by sessions
+    with suppress(OSError):  # what counts where Linux shares out its time by sessions
+        Path(f"/proc/{pid}/autogroup").write_text(str(nice))
 
 
 def until(predicate, timeout=20, what="the condition"):

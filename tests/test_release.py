@@ -88,12 +88,13 @@ def test_a_student_can_work_in_the_copy(students):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_the_copy_s_own_tests_work(students):
     # I expect all that are in it to be found, and those of the exercises to pass
     for what in (["--collect-only"], ["-m", "not slow", "tests/test_exercises.py"]):
         command = [sys.executable, "-m", "pytest", "-q", *what]
         env = students.env
-        done = subprocess.run(command, cwd=students.project, env=env, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, cwd=students.project, env=env, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
     assert not list(students.project.glob("tests/test_release.py"))
 

@@ -85,8 +85,9 @@ class Heartbeat:
 
     def go_on(self, **_):
         """Celery's heart stops before the tasks that a stopping worker still finishes; ours goes on."""
-        self.goes_on = threading.Thread(target=self.last_beats, daemon=True)
-        self.goes_on.start()
+        if not self.goes_on:  # Celery says twice that it stops, where that takes longer
+            self.goes_on = threading.Thread(target=self.last_beats, daemon=True)
+            self.goes_on.start()
 
     def last_beats(self):
         """Renew until the worker signs off."""

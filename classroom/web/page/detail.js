@@ -2,7 +2,7 @@
 
 import { mine } from './send.js'
 import { ask, isTeacher, post } from './server.js'
-import { put, title } from './shapes.js'
+import { put, text, title } from './shapes.js'
 import { say } from './words.js'
 
 const [box, heading, state, sentence, curls, cancel, close] =
@@ -19,7 +19,7 @@ export function show(task) {
   shown = task
   box.hidden = !task
   if (!task) return
-  heading.textContent = title(task).join(' · ')
+  heading.textContent = (task.ended_at ? text(task).split('\n') : title(task)).join(' · ')  // what will not change
   state.textContent = sentence.textContent = ''
   curls.textContent = `curl ${quoted(`${location.origin}/status/${encodeURIComponent(task.task_id)}`)}\n${repeat(task)}`
   cancel.hidden = true

@@ -356,7 +356,7 @@ def test_a_worker_on_other_code_is_found(start, examine, tmp_path):
     worker = cluster.make_worker("other")
     worker.cwd = copy
     cluster.workers.append(worker.start())
-    until(lambda: worker.said(" ready.", 2), 60, "it to be there again, after it looked for the head's code")
+    until(lambda: worker.said(" ready.", 2), what="it to be there again, after it looked for the head's code")
     until(lambda: cluster.get("/workers")["workers"], what="the worker to be seen")
     found = examine(f"127.0.0.1:{cluster.port}", "--broker-port", str(cluster.broker_port))
     assert trouble(found) == {"code": "note"}
@@ -372,7 +372,7 @@ def test_other_versions_than_the_heads_are_found(start, examine, tmp_path, monke
     worker = cluster.make_worker("other")
     worker.env = worker.env | {"PYTHONPATH": str(other.parent)}
     cluster.workers.append(worker.start())
-    name = until(lambda: cluster.get("/workers")["workers"], 60, "the worker to be seen")[0]["name"]
+    name = until(lambda: cluster.get("/workers")["workers"], what="the worker to be seen")[0]["name"]
     # I expect it to be named
     found = examine(f"127.0.0.1:{cluster.port}", "--broker-port", str(cluster.broker_port))
     assert trouble(found) == {"versions": "note"}

@@ -140,7 +140,7 @@ def test_it_comes_back_after_a_kill_and_after_the_brokers_and_stops_with_the_res
     family = [up, *up.children(recursive=True)]
     up.terminate()
     assert terminal.exit_code(10) == 0
-    until(lambda: not left(family), 5, "the end of its processes")
+    assert left(family) == []
 
 
 @pytest.mark.slow

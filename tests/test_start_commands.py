@@ -56,7 +56,7 @@ def test_the_web_server_and_the_worker_start_with_no_flags(run, broker, command,
     run(*worker.split(), **env)
     run(*command.split(), **env)
     with Api(f"http://127.0.0.1:{port}") as api:
-        task_id = until(lambda: listening(api) and api.submit(), 60, "the web server to answer")
+        task_id = until(lambda: listening(api) and api.submit(), 20, "the web server to answer")
         status = api.ended(task_id)
         assert status["result"] == 20 and status["worker"].startswith("worker-")
 
@@ -79,7 +79,7 @@ def test_localhost_6379_is_the_default(run, tmp_path):
     run("celery", "-A", "app.celery", "worker", "--loglevel=info", **nothing)
     run("flask", "run", "--port", str(port := ports.any_free()), **nothing)
     with Api(f"http://127.0.0.1:{port}") as api:
-        until(lambda: listening(api), 60, "the web server to answer")
+        until(lambda: listening(api), 20, "the web server to answer")
         assert api.ended(api.submit())["result"] == 20
 
 
@@ -92,7 +92,7 @@ def test_workers_have_unique_names_and_a_name_given_by_hand_wins(run, broker):
         words = worker.log.read_text().split()
         return "ready." in words and words[words.index("ready.") - 1]
 
-    names = [until(lambda worker=worker: ready(worker), 60, "the worker to be ready") for worker in workers]
+    names = [until(lambda worker=worker: ready(worker), 20, "the worker to be ready") for worker in workers]
     assert names[0] != names[1] and names[0].startswith("worker-") and names[1].startswith("worker-")
     assert names[2].startswith("celery@") and names[3] == "ana@lab-03"
     listed = until(lambda: (seen := {w["name"] for w in broker.ledger.workers()}) >= set(names) and seen, 5, "all four")
@@ -154,5 +154,5 @@ def test_the_threads_pool_works_too(run, broker, pool):
     run("celery", "-A", "tasks", "worker", "--pool", pool, "-n", "threads@%h", **env)
     run("python", "app.py", **env)
     with Api(f"http://127.0.0.1:{port}") as api:
-        until(lambda: listening(api), 60, "the web server to answer")
+        until(lambda: listening(api), 20, "the web server to answer")
         assert api.ended(api.submit(seconds=1))["state"] == "SUCCESS"

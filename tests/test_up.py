@@ -72,7 +72,7 @@ def test_it_stops_within_10_s_and_what_ran_goes_back_to_the_queue(terminal, numb
     up.send_signal(number)
     # I expect exit code 0 and nothing left running
     assert terminal.exit_code(10) == 0
-    until(lambda: not left(family), 5, "the end of its processes")
+    assert left(family) == []
     # and both tasks to run when it is started again
     terminal.up("--workers", "2")
     with Api(terminal.url) as api:
@@ -111,7 +111,7 @@ def test_a_closed_terminal_stops_it(terminal):
         assert time.monotonic() < deadline, "it goes on without its terminal"
         time.sleep(0.1)
     assert os.waitstatus_to_exitcode(ended[1]) == 0
-    until(lambda: not left(family), 5, "the end of its processes")
+    assert left(family) == []
 
 
 def test_after_a_kill_the_next_up_stops_what_was_left(terminal):
@@ -127,7 +127,7 @@ def test_after_a_kill_the_next_up_stops_what_was_left(terminal):
     # I expect the next up to stop them and to begin anew, with the same data
     terminal.up("--workers", "1")
     assert "processes that an earlier ./lab up had left running" in terminal.said()
-    until(lambda: not left(orphans), 5, "their end")
+    assert left(orphans) == []
     with Api(terminal.url) as api:
         assert api.status(task_id)["result"] == 20
 
@@ -192,7 +192,7 @@ def test_what_never_becomes_ready_is_a_sentence_and_nothing_stays(terminal, env,
           terminal.process.poll() is not None, 60, "up to give up")  # fmt: skip
     assert terminal.exit_code(20) == 1
     assert words in terminal.said() and "secret" not in terminal.said() and "Traceback" not in terminal.said()
-    until(lambda: not left(family), 5, "the end of its processes")
+    assert left(family) == []
 
 
 def test_a_broker_that_the_environment_names_is_used_and_none_started(terminal, start):

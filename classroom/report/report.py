@@ -27,7 +27,7 @@ def report(ledger, seconds):
     history = History(ledger, seconds)
     history.read()
     attempts = sorted(history.since((0, 0)), key=lambda one: one.started_at)
-    since = max([history.now - seconds, *(one.started_at for one in attempts[:1])])
+    since = max(history.now - seconds, attempts[0].started_at if attempts else 0)
     templates = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
     templates.filters |= {"moment": moment, "time_of_day": time_of_day}
     return templates.get_template("report.html").render(

@@ -82,6 +82,26 @@ def test_what_cannot_be_used_is_said_and_everything_goes_on(copy):
         until(lambda: result(api) == 1, 20, "the new code")
 
 
+def test_what_is_saved_while_the_cluster_starts_is_judged_and_used_too(copy):
+    copy.change("app.py", "import hashlib", "import hashlib, time; time.sleep(3)")
+    copy.up("--workers", "1", ready=False)
+    until(lambda: "broker" in copy.said(), what="the start")
+    # When files are saved before the web server has loaded, and one cannot be used
+    copy.change("tasks.py", "    return x + x", "    return x + x + 1")
+    copy.change(FACTORIAL, "bp = ", "bp == ")
+    # I expect that to be said once all is ready, without a claim about what is in use
+    until(lambda: "but cannot be used" in copy.said(), 40, what="what is wrong")
+    until(lambda: "It was saved while the web server was loading" in copy.said(), what="a word")
+    assert copy.said().index("Stop it:") < copy.said().index(f"{FACTORIAL}, tasks.py changed, but cannot be used:")
+    assert "Everything goes on as before." not in copy.said()
+    # and both to be used once they can be
+    copy.change(FACTORIAL, "bp == ", "bp = ")
+    until(lambda: "changed: the web server and the workers take it over." in copy.said(), 40, what="the rest")
+    with FreshApi(copy.url) as api:
+        until(lambda: api.post("/factorial", json={"number": 5}).status_code == 202, 40, "the exercise")
+        until(lambda: result(api) == 21, 20, "the new code")
+
+
 def test_the_page_says_what_cannot_be_used_until_it_is_mended(copy, tmp_path):
     kept = {name: shutil.copy2(copy.project / name, tmp_path) for name in (FACTORIAL, "tasks.py")}
     copy.up("--workers", "1")

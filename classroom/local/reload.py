@@ -30,13 +30,16 @@ LOOK = 1  # seconds between two looks; looking works on every file system, which
 
 
 class Reloader:
-    """Compares the files with those that are used; to be asked often what there is to say."""
+    """Compares the files with those that are used; to be asked often what there is to say.
+
+    It is made before the web server is started: what is saved while that loads is used as soon as it has.
+    """
 
     def __init__(self, cluster):
         self.cluster = cluster
         self.used = self.tried = self.seen = stamps()
         self.next_look = 0
-        self.loads_until, self.old = None, set()  # while it loads: when that is too long, its old processes
+        self.loads_until, self.old = time.monotonic() + LOADING, set()  # while it loads: its end, its old processes
         self.mixed = False  # whether files were saved while it loaded
 
     def look(self):

@@ -45,8 +45,9 @@ def up(workers, concurrency, host, port, quiet, for_class=False, address=None, n
         if new_code:
             Credentials(LAB).renew()
         cluster = plan(workers, concurrency, host, port, address, flower)
+        reloader = Reloader(cluster)  # what is saved while it starts is noticed, too
         start(cluster)
-        watch(cluster, quiet)
+        watch(cluster, reloader, quiet)
     except (NotReady, broker.NoServer, OSError, ValueError) as error:
         return fail(str(error))
     except Stop:
@@ -163,6 +164,10 @@ def start(cluster):
         say(f"  flower    {cluster.flower_url}")
     for name, why in (cluster.get("/live") or {}).get("broken", {}).items():
         say(f"  left out  {name}: {why}")
+
+
+def invite(cluster):
+    """Say how the cluster is used, watched, joined and stopped."""
     say(f"\n  Try it:   {TRY.format(url=cluster.url)}")
     say(f"  Watch it: {cluster.url}/")
     if cluster.address:
@@ -198,10 +203,12 @@ def note(cluster):
     write(LAB / "cluster.json", json.dumps(words))
 
 
-def watch(cluster, quiet):
+def watch(cluster, reloader, quiet):
     """Show each process's log lines, and start again what died, until somebody says stop."""
     followers = {process.name: Follower(process.log) for process in cluster.processes}
-    supervisor, reloader = Supervisor(cluster), Reloader(cluster)
+    supervisor = Supervisor(cluster)
+    reloader.look()  # all has loaded: what is saved from here on is not in use
+    invite(cluster)
     while True:
         for name, follower in followers.items():
             for line in follower.lines():

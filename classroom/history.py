@@ -71,8 +71,8 @@ class History:
         elif what == "started":
             self.end(id, at, "lost")
             queued, due = self.waiting.pop(id, None), float(step["queued"] or 0)
-            if queued and queued < due <= at:
-                queued = due  # until then it was not to start
+            if (queued or 0) < due <= at:
+                queued = due  # until then it was not to start; or the step that tells is gone
             number, place = int(step["attempt"]), (step["worker"], int(step.get("slot") or 0))
             words = step["name"], step["args"], step["label"]
             self.running[id] = Attempt(id, number, *place, queued, at, *words, self.cursor)

@@ -119,6 +119,8 @@ def test_steps_that_were_dropped_before_they_were_read_do_no_harm(ledger):
     past.read()
     # I expect it not to run for ever
     assert list(told(past)) == [("two", 1)]
+    # and of one whose start alone is left to know since when it waited
+    assert told(past)["two", 1].queued_at == pytest.approx(float(ledger.task("two")["queued"]), abs=0.001)
 
 
 def test_steps_are_read_in_parts_and_a_stream_that_was_emptied_begins_anew(ledger, monkeypatch):

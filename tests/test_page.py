@@ -1,12 +1,13 @@
 """The live page in a real browser: which machine ran what, when."""
 
+import json
 import re
 import time
 from itertools import pairwise
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser import bar, chromium, picture, unlock, visit
+from browser import bar, chromium, load, picture, unlock, visit
 from parts import Api, given, many_ended, need, until
 from playwright.sync_api import expect
 
@@ -67,7 +68,7 @@ def test_a_killed_workers_bar_is_torn_and_linked_to_the_second_attempt(start, br
         picture(page, "lost")
         # and what became of the first to be said where it is pressed
         bar(page, id, 1).press("Enter")
-        expect(page.locator("#task")).to_contain_text("lost with its worker, missed after")
+        expect(page.locator("#task")).to_contain_text("cut off: its worker or process died; missed after")
         expect(bar(page, id, 2, "SUCCESS")).to_be_visible()
 
 
@@ -100,14 +101,16 @@ def test_it_says_why_nothing_is_to_be_seen_and_since_when_the_server_is_silent(s
     with visit(browser, cluster.url, broken=True) as page:
         expect(page.locator("#why")).to_have_text("No worker is listening. Start one:")
         expect(page.locator("#cure")).to_have_text("./lab worker")
+        expect(page.locator("#figure-waited_s")).to_have_text("—")
         # When the broker is away, and then back
         cluster.broker.kill()
-        expect(page.get_by_role("alert")).to_contain_text("The server has not answered since")
+        expect(page.get_by_role("alert")).to_contain_text("Nothing new since")
+        expect(page.get_by_role("alert")).to_contain_text("broker")
         cluster.broker.start()
         expect(page.get_by_role("alert")).to_be_hidden()
         # and when the web server is
         cluster.web.freeze()
-        expect(page.get_by_role("alert")).to_be_visible()
+        expect(page.get_by_role("alert")).to_contain_text("The server has not answered since")
         cluster.web.thaw()
         expect(page.get_by_role("alert")).to_be_hidden()
         # and a task that waits for a worker is drawn
@@ -245,9 +248,14 @@ def test_it_stands_still_looks_back_and_sleeps_in_a_hidden_tab(cluster, api, bro
         stands = left()
         api.ended(api.submit(seconds=0.5))
         assert abs(left() - stands) < 1
-        # Zoom to 10 s, look earlier until the bar is in view
+        # Zoom to 10 s, look back as far as there is anything to be seen, and forward until the bar is in view
         page.locator("#zoom").fill("0")
         expect(page.locator("#span")).to_have_text("10 s in view")
+        for _ in range(200):
+            page.keyboard.press("[")
+        expect(page.locator(".bar").first).to_be_in_viewport()
+        until(lambda: page.keyboard.press("]") or bar(page, id).count(), what="the bar")
+        expect(bar(page, id)).to_be_in_viewport()
         page.click("#earlier")
         until(lambda: page.keyboard.press("]") or page.locator("#pause").text_content() == "Pause", what="the present")
         # In a hidden tab nothing is asked; when it is seen again, it goes on
@@ -260,6 +268,95 @@ def test_it_stands_still_looks_back_and_sleeps_in_a_hidden_tab(cluster, api, bro
         assert asked == []
         page.evaluate("() => { window.unseen = false; document.dispatchEvent(new Event('visibilitychange')) }")
         until(lambda: page.wait_for_timeout(100) or len(asked) > 1, what="questions")
+
+
+def test_a_picture_that_stands_keeps_its_queue_and_of_the_past_none_is_told(start, browser):
+    cluster = start(workers=0)
+    with Api(cluster.url) as api, visit(browser, cluster.url) as page:
+        ids = [api.submit() for _ in range(7)]
+        expect(page.locator(".bar[data-state=queued]")).to_have_count(5)
+        page.keyboard.press("Space")
+        for id in ids:
+            api.post(f"/cancel/{id}")
+        expect(page.locator("#figure-waiting")).to_have_text("0")
+        expect(page.locator(".bar[data-state=queued]")).to_have_count(5)
+        expect(page.locator("#names .more", has_text="and 2 more")).to_be_visible()
+        page.keyboard.press("[")
+        expect(page.locator(".bar")).to_have_count(0)
+        expect(page.locator("#names .more", has_text="more")).to_have_count(0)
+
+
+def test_thirty_machines_are_seen_at_once_each_in_a_row_that_names_it(start, browser):
+    cluster = start(workers=1)
+    many_ended(cluster.ledger, 50)
+    names = [f"worker@pc{number:02}" for number in range(30)]
+    for name in names:
+        about = {"name": name, "host": name.split("@")[1], "concurrency": 1, "code": "", "paused": False}
+        cluster.ledger.step("alive", name, json.dumps(about), "")
+    with visit(browser, cluster.url, viewport={"width": 1920, "height": 1080}) as page:
+        for name in names:
+            expect(page.locator("#names .name", has_text=name)).to_be_in_viewport()
+        expect(page.locator("#axis span").first).to_be_in_viewport()
+        # that nothing is in view to be said
+        page.locator("#zoom").fill("0")
+        expect(page.locator("#why")).to_have_text("Nothing ran in this time.")
+        # and the words of a bar to fit into it
+        with Api(cluster.url) as api:
+            id = api.submit(seconds=2)
+        expect(bar(page, id)).to_have_text("longtask")
+        assert bar(page, id).evaluate("one => one.scrollHeight <= one.clientHeight")
+        expect(page.locator("#empty")).to_be_hidden()
+        picture(page, "thirty")
+
+
+def test_a_long_task_keeps_its_name_in_view(cluster, api, browser):
+    with visit(browser, cluster.url) as page:
+        page.locator("#zoom").fill("0")
+        id = api.submit(seconds=60, label="long")
+        bar(page, id, state="running").wait_for()
+        words = """one => { const range = document.createRange(); range.selectNodeContents(one)
+            const left = document.querySelector('#lanes').getBoundingClientRect().left
+            return range.getBoundingClientRect().left - left }"""
+        began = bar(page, id).bounding_box()["x"]
+        for far in (1500, 2500):
+            until(lambda far=far: bar(page, id).bounding_box()["x"] < began - far, 40, "it to have begun long ago")
+            until(lambda: 0 <= bar(page, id).evaluate(words) < 600, what="its name in view")
+        api.post(f"/cancel/{id}")
+
+
+def test_it_works_where_the_browser_keeps_nothing(cluster, browser):
+    context = browser.new_context()
+    context.add_init_script("""for (const name of ['localStorage', 'sessionStorage'])
+        Object.defineProperty(window, name, { get() { throw new DOMException('no', 'SecurityError') } })""")
+    page = context.new_page()
+    load(page, cluster.url)
+    page.fill("[name=seconds]", "0")
+    page.click("[value='1']")
+    expect(page.locator("#sent")).to_have_text("1 sent")
+    context.close()
+
+
+def test_a_task_whose_answer_is_lost_is_sent_once_more_and_is_one(start, browser):
+    cluster = start(workers=0)
+    lose = ["the first answer"]
+
+    def answer(route):
+        told = route.fetch()
+        if lose:
+            lose.clear()
+            route.abort()
+        else:
+            route.fulfill(response=told)
+
+    with visit(browser, cluster.url, broken=True) as page:
+        page.route("**/longtask", answer)
+        page.click("[value='1']")
+        expect(page.locator("#sent")).to_have_text("1 sent")
+        assert not lose
+        expect(page.locator("#figure-waiting")).to_have_text("1")
+        (id,) = page.evaluate("JSON.parse(localStorage.sent)")
+        bar(page, id, state="queued").press("Enter")
+        expect(page.locator("#cancel")).to_be_visible()
 
 
 def test_the_keyboard_goes_from_task_to_task_and_opens_one(cluster, api, browser):
@@ -328,7 +425,7 @@ def test_what_is_left_out_is_said_where_it_would_be_seen(start, browser):
         bar(page, "2099", state="SUCCESS").wait_for()
         expect(page.locator("#note")).to_be_hidden()
         page.locator("#zoom").fill("5")
-        expect(page.locator("#note")).to_have_text("100 tasks were too many to draw.")
+        expect(page.locator("#note")).to_have_text("Too many tasks to draw: 100.")
 
 
 def test_a_pause_before_anything_is_known_is_none(cluster, api, browser):

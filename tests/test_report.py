@@ -10,6 +10,7 @@ from parts import Api, given, until
 
 from classroom.history import Attempt
 from classroom.report.lanes import drawing
+from classroom.report.report import report
 
 NASTY = "</script><img src=x onerror=window.hacked=1>"
 
@@ -31,7 +32,8 @@ def test_the_report_shows_what_ran_where_and_when_and_needs_nothing_else(termina
     # and an exercise was checked as it was handed out
     assert "failed: 2" in terminal.run("check", "01", check=False, LAB_LANG="en")
     # When the report is written
-    assert "report.html: open it in a browser" in terminal.run("report")
+    assert "has 1 to 60 characters" in terminal.run("report", "--as", "\t", check=False, LAB_LANG="en")
+    assert "report.html: open it in a browser" in terminal.run("report", "--as", "Zoë <Ana>")
     file = terminal.folder / "report.html"
     # I expect a browser to show it from the file alone, with every attempt in a lane
     with chromium() as browser, visit(browser, file.as_uri(), viewport={"width": 794, "height": 1123}) as page:
@@ -46,6 +48,7 @@ def test_the_report_shows_what_ran_where_and_when_and_needs_nothing_else(termina
             ["FAILURE"],
             ["lost", "SUCCESS"],
         ]
+        assert "Handed in by Zoë <Ana>." in page.locator("p").first.text_content()
         assert page.locator(".link").count() == 1
         assert page.locator(".plot svg polyline").count() > 2
         assert "2 tasks to sleep for a second each" in page.content()
@@ -79,6 +82,23 @@ def test_what_began_before_the_time_that_is_asked_for_is_drawn_from_then_on():
     assert drawn["marks"][0] == (drawn["names"], 90_000)
     assert old["x"] == drawn["names"] and old["width"] == new["width"] == pytest.approx(new["x"] - old["end"], abs=0.1)
     assert new["end"] == drawn["width"]
+
+
+def test_thirty_machines_are_in_the_order_that_people_expect_and_fit_on_one_sheet(start, tmp_path):
+    # Given a task on each of thirty machines with two workers
+    ledger = start(workers=0).ledger
+    for number in range(60):
+        one = {"id": number, "attempt": 1, "worker": f"worker{number + 1}@pc{number // 2}"}
+        ledger.redis.xadd("lab:steps", {"step": "started", "slot": 0} | one)
+        ledger.redis.xadd("lab:steps", {"step": "SUCCESS"} | one)
+    file = tmp_path / "report.html"
+    file.write_text(report(ledger, 60))
+    # I expect worker9 before worker10, and the lanes not to be cut where the sheet ends
+    with chromium() as browser, visit(browser, file.as_uri(), viewport={"width": 688, "height": 1017}) as page:
+        names = [one.text_content() for one in page.locator("svg text").all()]
+        assert names.index("worker9 · 1") < names.index("worker10 · 1")
+        page.emulate_media(media="print")
+        assert page.locator("svg").first.bounding_box()["height"] < 1017  # A4 between its margins
 
 
 def test_an_empty_cluster_and_what_cannot_be_done_are_sentences(terminal):

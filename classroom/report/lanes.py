@@ -1,5 +1,6 @@
 """The lanes of the report: who ran what, when, as places and sizes for an SVG drawing."""
 
+import re
 from itertools import groupby
 
 WIDTH, NAMES, ROW = 760, 130, 22  # units of the drawing; NAMES of the width are for the workers' names
@@ -18,7 +19,7 @@ def drawing(attempts, begin, now):
         return round(NAMES + (max(begin, time) - begin) * scale, 2)
 
     rows, places = [], {}
-    for host, slots in groupby(sorted({lane(one) for one in attempts}), key=lambda lane: lane[0]):
+    for host, slots in groupby(sorted({lane(one) for one in attempts}, key=natural), key=lambda lane: lane[0]):
         rows.append({"y": len(rows) * ROW, "text": host, "host": True})
         for _, worker, slot in slots:
             places[worker, slot] = len(rows) * ROW
@@ -52,6 +53,12 @@ def drawing(attempts, begin, now):
 def lane(attempt):
     """Where an attempt ran: machine, worker, slot."""
     return attempt.worker.partition("@")[2], attempt.worker, attempt.slot
+
+
+def natural(lane):
+    """What sorts lanes as people do: worker2 before worker10."""
+    host, worker, slot = lane
+    return host, [(int(number or 0), letters) for number, letters in re.findall(r"(\d*)(\D*)", worker)], slot
 
 
 def colour(name):

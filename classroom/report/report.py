@@ -22,8 +22,8 @@ from classroom.scale.plot import svg
 ROWS = 500  # attempts in the table
 
 
-def report(ledger, seconds):
-    """The report on the last `seconds`, as HTML; raises RedisError."""
+def report(ledger, seconds, name=""):
+    """The report on the last `seconds`, by this name, as HTML; raises RedisError."""
     history = History(ledger, seconds)
     history.read()
     attempts = sorted(history.since((0, 0)), key=lambda one: one.started_at)
@@ -31,6 +31,7 @@ def report(ledger, seconds):
     templates = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
     templates.filters |= {"moment": moment, "time_of_day": time_of_day}
     return templates.get_template("report.html").render(
+        name=name,
         now=history.now,
         since=since,
         attempts=[asdict(one) for one in attempts[:ROWS]],

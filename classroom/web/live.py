@@ -96,7 +96,7 @@ class Board:
             "waiting": waiting,
             "workers": sum(not worker["lost"] for worker in workers),
             "per_minute": len(history.ends),
-            "waited_s": round(history.waited / len(history.waits), 3) if history.waits else 0.0,
+            "waited_s": round(history.waited / len(history.waits), 3) if history.waits else None,
         }
 
     def pace(self):

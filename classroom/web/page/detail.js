@@ -16,14 +16,14 @@ export function setUp() {
 }
 
 export function show(task) {
-  shown = task
+  shown = task && { ...task }  // one of its own: what was asked for before is no longer it
   box.hidden = !task
   if (!task) return
   heading.textContent = (task.ended_at ? text(task).split('\n') : title(task)).join(' · ')  // what will not change
   state.textContent = sentence.textContent = ''
   curls.textContent = `curl ${quoted(`${location.origin}/status/${encodeURIComponent(task.task_id)}`)}\n${repeat(task)}`
   cancel.hidden = true
-  look(task)
+  look(shown)
 }
 
 // Asks for the status until the task has ended, or another one is shown.

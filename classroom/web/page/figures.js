@@ -1,7 +1,7 @@
 // The four figures above the lanes, each with a line of its last minutes.
 
 import { svg } from './shapes.js'
-import { say } from './words.js'
+import { number, say } from './words.js'
 
 const POINTS = 300
 const SHOWN = { waiting: 'waiting', workers: 'workers', per_minute: 'perMinute', waited_s: 'waited' }
@@ -22,8 +22,9 @@ export function setUp() {
 
 export function show(numbers) {
   for (const [name, { value, spark, line, past }] of Object.entries(figures)) {
-    value.textContent = name === 'waited_s' ? numbers[name].toFixed(1) : numbers[name].toLocaleString()
-    past.push(numbers[name])
+    const known = numbers[name] ?? null  // nobody waited in the last minute
+    value.textContent = known === null ? '—' : number(known, name === 'waited_s' ? 1 : 0)
+    past.push(known ?? past.at(-1) ?? 0)
     if (past.length > POINTS) past.shift()
     const top = Math.max(1, ...past)
     spark.setAttribute('viewBox', `0 -1 ${Math.max(1, past.length - 1)} ${20 + 2}`)

@@ -2,7 +2,7 @@
 
 import * as rows from './rows.js'
 import * as view from './view.js'
-import { attempts, key, missed, now, present } from './past.js'
+import { attempts, key, missed, now } from './past.js'
 import { put as write, svg, text } from './shapes.js'
 
 const MOST = 3000  // bars at once of tasks that have ended
@@ -24,7 +24,7 @@ export function frame() {
   nowLine.style.transform = `translateX(${Math.max(0, x(now()) - x(view.start()))}px)`
 }
 
-// Draws what is in view, and takes away what is not. Returns how many attempts there was no room for.
+// Draws what is in view, and takes away what is not. Returns how many bars there are, and attempts without one.
 export function draw() {
   scale = lanes.clientWidth / view.span()
   if (Math.abs(x(view.start())) > FAR) base = view.start()
@@ -45,13 +45,13 @@ export function draw() {
     const next = one.outcome === 'lost' && attempts.get(key(one.task_id, one.attempt + 1))
     if (next) drawn.add(link(name, one, next))
   }
-  for (const [row, one] of present.queue.slice(0, rows.QUEUE).entries()) {
+  for (const [row, one] of view.queue().tasks.slice(0, rows.QUEUE).entries()) {
     const name = key(one.task_id, 'queued')
     put(name, one, 'queued', one.queued_at, null, `queue/${row}`)
     drawn.add(name)
   }
   for (const [name, bar] of bars) if (!drawn.has(name)) takeAway(name, bar)
-  return Math.max(0, ended.length - MOST) + (missed.before > from ? missed.count : 0)
+  return { drawn: drawn.size, leftOut: Math.max(0, ended.length - MOST) + (missed.before > from ? missed.count : 0) }
 }
 
 // Takes a bar away; the focus goes to the next bar of its task, or to the chart.
@@ -75,13 +75,12 @@ function tellTimes() {
 function layOut(list) {
   const room = Math.max(300, innerHeight - chart.getBoundingClientRect().top - scrollY - 60)
   const height = Math.min(46, Math.max(18, Math.floor(room / list.length)))
-  const hidden = present.numbers.waiting - Math.min(rows.QUEUE, present.queue.length)
   heights = new Map(list.map((row, number) => [row.key, [number * height, height]]))
   for (const row of list) {
     if (!labels.has(row.key)) labels.set(row.key, names.appendChild(rows.make(row)))
     const label = labels.get(row.key)
     place(label, row.key)
-    rows.write(label, row, hidden)
+    rows.write(label, row)
   }
   for (const [name, label] of labels) {
     if (heights.has(name)) continue
@@ -110,7 +109,10 @@ function put(name, one, state, start, end, row) {
     Object.assign(bar.dataset, { taskId: one.task_id, attempt: one.attempt })
     bars.set(name, bar)
   }
-  const looks = [base, scale, ...heights.get(row), end, state, one.label || one.name].join()
+  const step = lanes.clientWidth / 4  // where a bar began before what is in view, its words follow in steps
+  const outOfView = x(view.start()) - x(start)
+  const indent = outOfView < 0 ? 0 : Math.ceil(outOfView / step + .25) * step
+  const looks = [base, scale, ...heights.get(row), end, state, one.label || one.name, indent].join()
   if (end && bar.looks === looks) return  // nothing has changed
   bar.looks = looks
   bar.style.setProperty('--colour', colour(one.label || one.name))
@@ -124,6 +126,7 @@ function put(name, one, state, start, end, row) {
   const width = Math.max(3, ((end ?? now() + view.span()) - start) * scale)
   bar.style.left = `${x(start)}px`
   bar.style.width = `${width}px`
+  bar.style.textIndent = `${indent}px`
   const words = width > 30 ? one.label || one.name : ''
   write(bar, words)
 }

@@ -23,12 +23,13 @@ let pointed = null  // the bar that the pointer or the focus is on
 async function look() {
   clearTimeout(timer)
   let answer = null
+  const asked = new Date().toLocaleTimeString()
   try {
     answer = await ask(past.question())
     silentSince = null
   } catch (error) {
-    silentSince ??= new Date().toLocaleTimeString()
-    put($('alert'), say('noAnswer', silentSince, error.message))
+    silentSince ??= asked
+    put($('alert'), error.status ? say('nothingNew', silentSince, error.message) : say('noAnswer', silentSince))
   }
   $('alert').hidden = silentSince === null
   clearTimeout(timer)  // another look may have begun meanwhile
@@ -36,19 +37,22 @@ async function look() {
   if (answer) {
     past.learn(answer)
     figures.show(answer.numbers)
-    explain(answer)
+    notes = Object.entries(answer.broken).map(one => say('broken', ...one))
+    if (answer.refused) notes.push(say('refused', answer.refused))
   }
   redraw()
 }
 
 // Says why nothing is to be seen, or what is left out.
-function explain({ numbers, broken, refused }) {
-  const noWorker = numbers.workers === 0
-  $('empty').hidden = !noWorker && (past.attempts.size > 0 || numbers.waiting > 0)
-  put($('why'), say(noWorker ? 'noWorker' : 'nothing'))
-  put($('cure'), noWorker ? './lab worker' : CURL)
-  notes = Object.entries(broken).map(one => say('broken', ...one))
-  if (refused) notes.push(say('refused', refused))
+function explain({ drawn, leftOut }) {
+  const { workers, waiting } = past.present.numbers
+  const nothingYet = past.attempts.size === 0 && waiting === 0
+  $('empty').hidden = workers > 0 && drawn > 0
+  put($('why'), say(workers === 0 ? 'noWorker' : nothingYet ? 'nothing' : 'noneInView'))
+  put($('cure'), workers === 0 ? './lab worker' : nothingYet ? CURL : '')
+  const words = [...notes, ...leftOut ? [say('leftOut', leftOut)] : []].join(' ')
+  put($('note'), words)
+  $('note').hidden = words === ''
 }
 
 function frame() {
@@ -62,10 +66,7 @@ function redraw() {
   put($('span'), say('span', span < 60 ? say('s', span) : say('min', span / 60)))
   $('zoom').setAttribute('aria-valuetext', $('span').textContent)
   if (!past.known()) return
-  const leftOut = lanes.draw()
-  const words = [...notes, ...leftOut ? [say('leftOut', leftOut)] : []].join(' ')
-  put($('note'), words)
-  $('note').hidden = words === ''
+  explain(lanes.draw())
   explainPointed()
 }
 
@@ -131,6 +132,7 @@ function click(event) {
 // Goes on when the page is seen, and rests while it is not.
 function wake() {
   cancelAnimationFrame(nextFrame)
+  clearTimeout(timer)
   if (document.hidden) return
   look()
   frame()

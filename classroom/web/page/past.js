@@ -33,5 +33,12 @@ function forget(running) {
 // Whether any answer has come.
 export const known = () => ahead.length > 0
 
+// When the oldest attempt started that is known.
+export function begin() {
+  let oldest = Infinity
+  for (const attempt of attempts.values()) oldest = Math.min(oldest, attempt.started_at)
+  return oldest
+}
+
 // The broker's time, as well as we know it: the answer that came fastest knows it best.
 export const now = () => performance.now() / 1000 + Math.max(...ahead)

@@ -3,6 +3,7 @@
 import { present } from './past.js'
 import { isTeacher } from './server.js'
 import { put } from './shapes.js'
+import { queue } from './view.js'
 import { say } from './words.js'
 
 export const QUEUE = 5  // rows of the queue
@@ -18,14 +19,21 @@ export function list(used) {
   const recent = worker => !worker.lost || worker.last_seen_s < MOURNED || used.has(worker.name)
   const workers = [...present.workers.filter(recent), ...gone]
   workers.sort((one, other) => one.host.localeCompare(other.host) || one.name.localeCompare(other.name, 'en', { numeric: true }))
+  const lanes = workers.flatMap(worker => lanesOf(worker, used.get(worker.name) ?? []))
   let host = null
-  for (const worker of workers) {
-    if (worker.host !== host) rows.push({ key: `host/${host = worker.host}`, kind: 'host', text: host })
-    const slots = Math.max(worker.concurrency ?? 1, ...[...used.get(worker.name) ?? []].map(slot => slot + 1))
-    for (let slot = 0; slot < slots; slot++)
-      rows.push({ key: `${worker.name}/${slot}`, kind: 'worker', worker, slot, slots })
+  for (const lane of lanes) {
+    const alone = lanes.filter(other => other.worker.host === lane.worker.host).length === 1  // it names its machine itself
+    if (!alone && lane.worker.host !== host) rows.push({ key: `host/${lane.worker.host}`, kind: 'host', text: lane.worker.host })
+    host = lane.worker.host
+    rows.push({ ...lane, alone })
   }
   return rows
+}
+
+// A row for each slot that a worker has, or had.
+function lanesOf(worker, used) {
+  const slots = Math.max(worker.concurrency ?? 1, ...[...used].map(slot => slot + 1))
+  return Array.from({ length: slots }, (_, slot) => ({ key: `${worker.name}/${slot}`, kind: 'worker', worker, slot, slots }))
 }
 
 // What there is to say of a worker beside its name, and its class.
@@ -56,20 +64,23 @@ export function make(row) {
   return element
 }
 
-// Writes what has changed: an element that is pressed or read stays the same. `hidden` tasks wait that are not drawn.
-export function write(element, row, hidden) {
+// Writes what has changed: an element that is pressed or read stays the same.
+export function write(element, row) {
   if (row.kind === 'worker') return writeWorker(element, row)
   element.className = row.kind === 'host' || row.number === 0 ? 'host' : 'more'
-  const more = hidden ? say(present.queue.length ? 'more' : 'forLater', hidden) : ''
+  const { tasks, waiting } = queue()
+  const hidden = waiting - Math.min(QUEUE, tasks.length)  // that wait, and are not drawn
+  const more = hidden ? say(tasks.length ? 'more' : 'forLater', hidden) : ''
   put(element, row.text ?? (row.number === 0 ? say('queue') : row.number === QUEUE - 1 ? more : ''))
 }
 
-function writeWorker(element, { worker, slot, slots }) {
+function writeWorker(element, { worker, slot, slots, alone }) {
   const [kind, says] = condition(worker)
   element.className = `worker ${kind}${slot ? ' again' : ''}`
   const [dot, name, number, words, pause, stop] = element.children
   dot.title = worker.gone ? '' : `${worker.last_seen_s} s`
-  put(name, slot ? '' : worker.name.split('@')[0])
+  put(name, slot ? '' : alone ? worker.name : worker.name.split('@')[0])
+  name.title = name.textContent
   put(number, slots > 1 ? `· ${slot + 1}` : '')
   put(words, slot ? '' : says)
   words.title = words.textContent

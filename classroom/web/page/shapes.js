@@ -1,6 +1,6 @@
 // Small parts of the page: texts, and elements of SVG.
 
-import { say } from './words.js'
+import { number, say } from './words.js'
 
 export function svg(tag, attributes = {}) {
   const element = document.createElementNS('http://www.w3.org/2000/svg', tag)
@@ -26,8 +26,8 @@ export function title(one) {
 
 // All there is to say of it now; times are the broker's.
 export function text(one, now) {
-  const waited = one.queued_at && ((one.started_at ?? now) - one.queued_at).toFixed(1)
-  const ran = one.started_at && ((one.ended_at ?? now) - one.started_at).toFixed(1)
+  const waited = one.queued_at && number((one.started_at ?? now) - one.queued_at, 1)
+  const ran = one.started_at && number((one.ended_at ?? now) - one.started_at, 1)
   const ended = one.state === 'lost' ? say('missed', ran) : `${say('ran', ran)}\n${stateInWords(one.state)}`
   const does = one.ended_at ? ended : ran ? say('runs', ran) : say('queued')
   return [...title(one), ...waited ? [say('waitedFor', waited)] : [], does].join('\n')

@@ -20,15 +20,15 @@ export function setUp() {
       .then(() => report(order === 'stop' ? say('told', worker, textContent) : ''), trouble)
   }
   document.getElementById('show-join').onclick = showJoin
-  dialog.onclick = () => dialog.close()
-  if (isTeacher()) open(sessionStorage.getItem('token'))
+  dialog.onclick = () => getSelection().isCollapsed && dialog.close()  // the line may be selected with the mouse
+  if (isTeacher()) open()
 }
 
 // Tries a token: it counts once the server has said that it is the one.
-async function open(token) {
+async function open(given) {
   try {
-    await ask('/teacher/class', {}, token)
-    become(token)
+    await ask('/teacher/class', {}, given)
+    if (given) become(given)
     report(say('open'))
     unlock.token.value = ''
     document.getElementById('chart').focus({ preventScroll: true })

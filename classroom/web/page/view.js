@@ -1,21 +1,27 @@
-// Which stretch of time is shown: the latest seconds, or some of the past.
+// Which stretch of time is shown: the latest seconds, or some of the past; and the queue, as it was when the picture stopped.
 
 import * as past from './past.js'
 
 export const SPANS = [10, 30, 60, 120, 300, 600]  // seconds
-const view = { span: 60, end: null }  // end: where it stands still, null while it moves on
+const UNKNOWN = { tasks: [], waiting: 0 }  // what waited in the past, nobody has told us
+const view = { span: 60, end: null, queue: null }  // end: where it stands still; both are null while it moves on
 
 export const span = () => view.span
 export const stands = () => view.end !== null
 export const end = () => view.end ?? past.now() + view.span * 0.02
 export const start = () => end() - view.span
 
-export const zoom = seconds => { view.span = seconds }
-export const pause = on => { view.end = on && past.known() ? end() : null }
+export const queue = () => view.queue ?? { tasks: past.present.queue, waiting: past.present.numbers.waiting }
 
-// Moves by half of what is shown; back at the present it moves on by itself.
+export const zoom = seconds => { view.span = seconds }
+export function pause(on) {
+  Object.assign(view, on && past.known() ? { end: end(), queue: queue() } : { end: null, queue: null })
+}
+
+// Moves by half of what is shown: back as far as anything is known, and at the present it moves on by itself.
 export function move(direction) {
   if (!past.known()) return
-  view.end = end() + direction * view.span / 2
-  if (view.end > past.now()) view.end = null
+  const earliest = Math.min(end(), past.begin() + view.span / 2)
+  const to = Math.max(earliest, end() + direction * view.span / 2)
+  Object.assign(view, to > past.now() ? { end: null, queue: null } : { end: to, queue: UNKNOWN })
 }

@@ -18,22 +18,28 @@ control_socket_disable = True  # it would lie in the user's home
 
 
 def post_worker_init(worker):
-    """Say that this process answers, and tell the workers, in the background, which code they should run."""
+    """Tell the workers which code they should run, before a task comes that only this code knows; and say so."""
+    if not announced():
+        threading.Thread(target=announce, args=[worker], daemon=True).start()
     worker.log.info("Ready to answer (pid: %s)", worker.pid)
-    threading.Thread(target=announce, daemon=True).start()
 
 
-def announce():
-    """Write this code's fingerprint into the ledger, as soon as the broker is there."""
+def announced():
+    """Write this code's fingerprint into the ledger; False where the broker does not answer."""
     from redis import RedisError
 
     from classroom.address import result_backend
     from classroom.code import fingerprint
     from ledger import Ledger
 
-    while True:
-        with suppress(RedisError):
-            return Ledger(result_backend()).step("code", fingerprint())
+    with suppress(RedisError):
+        return Ledger(result_backend()).step("code", fingerprint())
+    return False
+
+
+def announce(worker):
+    """Write it as soon as the broker is there, unless a newer process has taken this one's place."""
+    while worker.alive and not announced():
         time.sleep(2)
 
 

@@ -49,17 +49,17 @@ class Ledger:
     """The record of every task, kept in the Redis at `url`.
 
     A patient ledger (a worker's) tries again for minutes while Redis is away, so that no result is
-    lost; any other raises redis.ConnectionError or redis.TimeoutError within a second.
+    lost; any other raises redis.ConnectionError at once, or redis.TimeoutError after `within` seconds.
     """
 
-    def __init__(self, url, patient=False):
+    def __init__(self, url, patient=False, within=0.5):
         trouble = (redis.ConnectionError, redis.TimeoutError, redis.OutOfMemoryError, redis.ReadOnlyError)
         stubborn = Retry(ExponentialBackoff(cap=2, base=0.05), 120, trouble)
         once_more = Retry(NoBackoff(), 1, (redis.ConnectionError,))  # a pooled connection may be stale
         self.redis = redis.Redis.from_url(
             url,
             decode_responses=True,
-            socket_timeout=5 if patient else 0.5,
+            socket_timeout=5 if patient else within,
             socket_connect_timeout=2 if patient else 0.5,
             retry=stubborn if patient else once_more,
         )

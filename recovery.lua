@@ -37,12 +37,14 @@ function steps.alive(worker, about, code, ...)
   return answer
 end
 
--- A worker does not know this task, and puts it back. Answers for how many seconds it has gone on.
-function steps.unknown(id)
-  if not known(id) then return '1000000' end
+-- A worker does not know this task, and puts it back. Answers for how many seconds it has gone on, and which
+-- other code the worker should run.
+function steps.unknown(id, code)
+  if not known(id) then return {'1000000', ''} end
   set_once(id, 'unknown', stamp(now))
   set(id, 'sent', stamp(now)) -- it is not lost
-  return stamp(now - get(id, 'unknown'))
+  local newest = redis.call('GET', 'lab:code') or code
+  return {stamp(now - get(id, 'unknown')), newest ~= code and newest or ''}
 end
 
 -- Cancel some of those that are 'waiting' or 'running'; answers their messages, '' for an unknown one.
@@ -71,9 +73,9 @@ function steps.told(worker, order)
   return 1
 end
 
--- A worker signs off; one that reloads comes back, paused if it was.
+-- A worker signs off; one that reloads comes back, and is still told to pause or to stop.
 function steps.gone(worker, why)
-  if why ~= 'reload' then redis.call('DEL', 'lab:control:' .. worker) end
+  if why == 'reload' then take_back(worker, why) else redis.call('DEL', 'lab:control:' .. worker) end
   redis.call('DEL', 'lab:worker:' .. worker)
   return redis.call('ZREM', 'lab:workers', worker)
 end

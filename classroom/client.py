@@ -5,6 +5,7 @@ import os
 import urllib.error
 import urllib.parse
 import urllib.request
+from http.client import HTTPException
 
 import click
 
@@ -23,7 +24,7 @@ def call(path, method="GET", body=None, url=None):
     except urllib.error.HTTPError as error:
         with error:
             raise click.ClickException(words(error)) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:  # also an answer that breaks off
         raise click.ClickException(f"{url} does not answer ({error}). Is the cluster running? ./lab up") from None
 
 
@@ -54,6 +55,8 @@ def words(error):
 def address():
     """Where the web server is: LAB_URL, else the cluster running in this folder."""
     url = os.environ.get("LAB_URL") or running().get("url")
+    if not url and running():
+        raise click.ClickException("The cluster in this folder is just being started: try again in a few seconds.")
     if not url and (LAB / "cluster.json").exists():
         raise click.ClickException(
             "./lab up was killed, and what it started may still run: ./lab up tidies up and starts."

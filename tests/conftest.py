@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from contextlib import ExitStack
 
 import pytest
 
@@ -23,7 +24,8 @@ def cluster(request, tmp_path_factory):
     """A running cluster with two workers, for tests that leave its processes alone; also on Debian's brokers."""
     server = None if request.param == "valkey" else parts.need(request.param, request.param)
     broker = {"rabbitmq": True} if request.param == "rabbitmq-server" else {"server": server}
-    with LocalCluster(tmp_path_factory.mktemp("cluster"), workers=2, **broker) as cluster:
+    folder = tmp_path_factory.mktemp("cluster")
+    with parts.in_memory(folder), LocalCluster(folder, workers=2, **broker) as cluster:
         yield cluster
 
 
@@ -42,29 +44,33 @@ def start(tmp_path):
     def start(**options):
         cluster = LocalCluster(tmp_path / f"cluster{len(started)}", **options)
         started.append(cluster)
+        memory.enter_context(parts.in_memory(cluster.folder))
         return cluster.start()
 
-    yield start
-    for cluster in started:
-        cluster.stop()
-        for log in sorted(cluster.folder.glob("log/*.log")):
-            print(f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}", file=sys.stderr)
+    with ExitStack() as memory:
+        yield start
+        for cluster in started:
+            cluster.stop()
+            for log in sorted(cluster.folder.glob("log/*.log")):
+                print(f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}", file=sys.stderr)
 
 
 @pytest.fixture
 def terminal(tmp_path):
     """A terminal in which ./lab up can be typed; what it started is stopped at the end."""
     terminal = Terminal(tmp_path)
-    yield terminal
-    terminal.stop()
+    with parts.in_memory(terminal.lab):
+        yield terminal
+        terminal.stop()
 
 
 @pytest.fixture
 def copy(tmp_path):
     """A terminal in a copy of the project; what it started is stopped at the end, and what it said is shown."""
     copy = Copy(tmp_path)
-    yield copy
-    copy.stop()
+    with parts.in_memory(copy.lab):
+        yield copy
+        copy.stop()
     if copy.started:
         print(copy.said())
 

@@ -2,14 +2,17 @@
 
 import os
 import shutil
+import tempfile
 import time
 import uuid
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 import pytest
 import requests
+
+from classroom.local.process import runs
 
 missing = set()  # Debian packages that would let the skipped tests run
 
@@ -32,6 +35,19 @@ def need(command, package):
             return found
     missing.add(package)
     lack(f"{command} is not installed: sudo apt install {package}")
+
+
+@contextmanager
+def in_memory(folder):
+    """Let the broker of this folder keep its data in memory, where there is room: other tests keep the disk busy."""
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or shutil.disk_usage(memory).free < 2**30:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="lab-broker-", dir=memory, ignore_cleanup_errors=True) as data:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / "broker").symlink_to(data)
+        yield
 
 
 def need_root():
@@ -59,23 +75,18 @@ def put_first(pid, nice=-15):
 def until(predicate, timeout=20, what="the condition"):
     """Poll until the predicate is true and return its value; fail with words when time is up."""
     deadline = time.monotonic() + timeout
-    while not (value := predicate()):
-        if time.monotonic() > deadline:
+    while True:
+        is_last = time.monotonic() > deadline
+        if value := predicate():
+            return value
+        if is_last:
             pytest.fail(f"waited {timeout} s for {what}")
         time.sleep(0.05)
-    return value
 
 
 def left(processes):
     """Those of the processes that still run."""
     return [one for one in processes if runs(one)]
-
-
-def runs(process):
-    """Whether a process is there, and not merely its exit code."""
-    with suppress(psutil.NoSuchProcess):  # it may end between the two questions
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    return False
 
 
 def given(name):
@@ -98,22 +109,35 @@ class Api(requests.Session):
     def submit(self, x=10, **fields):
         """Send a longtask that was accepted; returns its id. A broker that is slow for a moment is asked again."""
         job, once = {"x": x, "seconds": 0} | fields, {"Idempotency-Key": str(uuid.uuid4())}
-        for _ in range(3):
-            answer = self.post("/longtask", json=job, headers=once)
-            if answer.status_code != 503:
-                break
+        answer = self.again_where_told(lambda: self.post("/longtask", json=job, headers=once))
         assert answer.status_code == 202, answer.text
         return answer.json()["task_id"]
 
     def status(self, task_id, wait=0):
         """The status document of a task. A broker that is slow for a moment is asked again."""
-        for _ in range(3):
-            answer = self.get(f"/status/{task_id}", params={"wait": wait} if wait else None)
-            if answer.status_code != 503:
-                break
-            assert "Retry-After" in answer.headers, answer.text
+        return self.read(f"/status/{task_id}", params={"wait": wait} if wait else None)
+
+    def workers(self):
+        """The workers that the web server lists."""
+        return self.read("/workers")["workers"]
+
+    def live(self):
+        """What the live page draws."""
+        return self.read("/live")
+
+    def read(self, path, **options):
+        """The JSON document at this path. A broker that is slow for a moment is asked again."""
+        answer = self.again_where_told(lambda: self.get(path, **options))
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    def again_where_told(self, ask):
+        """The answer to a request that is made again for some seconds as long as it is 503, which says when."""
+        deadline = time.monotonic() + 10
+        while (answer := ask()).status_code == 503 and time.monotonic() < deadline:
+            assert "Retry-After" in answer.headers, answer.text
+            time.sleep(0.2)
+        return answer
 
     def ended(self, task_id):
         """The status document of a task once it has ended."""

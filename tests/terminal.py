@@ -53,6 +53,7 @@ class Terminal:
             text=True,
             timeout=60,
             cwd=self.folder,
+            start_new_session=True,  # so Linux gives it as much as each of the others
         )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done.stdout + ("" if check else done.stderr)
@@ -92,7 +93,9 @@ class Copy(Terminal):
         """Save a file in which some words, which are there once, are replaced."""
         path = self.project / file
         before, after = path.read_text().split(old)
-        path.write_text(before + new + after)
+        saved = path.with_suffix(".new")
+        saved.write_text(before + new + after)
+        saved.replace(path)  # nobody sees half of it
 
 
 class Desk(Copy):

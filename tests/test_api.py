@@ -105,10 +105,10 @@ def test_cancelling_what_never_was_is_404(api):
 
 def test_workers_are_listed_in_milliseconds(api):
     task_id = api.submit(seconds=3)
-    busy = until(lambda: [w for w in api.get("/workers").json()["workers"] if task_id in w["running"]], 5, "it to run")
+    busy = until(lambda: [w for w in api.workers() if task_id in w["running"]], 5, "it to run")
     assert len(busy) == 1
     before = time.monotonic()
-    workers = api.get("/workers").json()["workers"]
+    workers = api.workers()
     assert time.monotonic() - before < 0.3
     assert sorted(worker["name"].split("@")[0] for worker in workers) == ["worker1", "worker2"]
     for worker in workers:

@@ -172,4 +172,5 @@ def test_what_is_recorded_is_accepted_though_it_could_not_be_sent(start):
         assert api.status(task_id)["state"] == "PENDING"
         # When the broker is back, I expect the task to be sent and run
         broker.broker.start()
-        assert until(lambda: api.ended(task_id), 40, "the task to end")["result"] == 8
+        ended = until(lambda: (seen := api.status(task_id))["finished_at"] and seen, 40, "the task to end")
+        assert ended["result"] == 8

@@ -285,7 +285,9 @@ def test_interrupted_it_leaves_nothing(tmp_path, number):
     env = os.environ | {"LAB_DIR": str(tmp_path), "TMPDIR": str(tmp_path / "tmp")}
     process = psutil.Popen([ROOT / "lab", "check", "1"], env=env,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # fmt: skip
-    until(lambda: list((tmp_path / "tmp").glob("*/data/room/home/pymp-*")), what="the folder that a worker makes")
+    place = tmp_path / "tmp"
+    until(lambda: list(place.glob("*/data/cluster/log/web.log")), what="its cluster to start")
+    until(lambda: list(place.glob("*/data/room/home/pymp-*")), what="the folder that a worker makes")
     family = process.children(recursive=True)
     process.send_signal(number)
     process.wait(20)
@@ -341,7 +343,9 @@ def test_what_cannot_be_checked_is_not_said_to_have_failed(desk, tmp_path):
     finally:
         shutil.move(mine, file)
     # nor where the result cannot be written
-    code, said = ends("01", "--json", str(file / "result.json"))
+    broken = tmp_path / "broken.py"
+    broken.write_text("def f(:\n")  # which is soon judged
+    code, said = ends("01", "--file", str(broken), "--json", str(file / "result.json"))
     assert code == 2 and said.startswith("Error: It could not be checked: ")
 
 

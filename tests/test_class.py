@@ -133,7 +133,7 @@ def test_a_class_is_back_where_its_machines_look_for_it_until_the_code_is_anothe
         until(lambda: not pc.alive, 40, "the machine to give up")
         assert "The broker lets this worker in no longer: join again" in pc.log.read_text()
         with Api(url) as api:
-            until(lambda: api.get("/workers").json()["workers"] == [], 10, "it to be gone")
+            until(lambda: api.workers() == [], 10, "it to be gone")
             assert api.get(f"/join/{line.split('/join/')[1].split()[0]}").status_code == 403
     finally:
         pc.kill()

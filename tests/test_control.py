@@ -21,7 +21,7 @@ def tell(cluster, worker, order):
 
 def worker_of(api, name="worker1"):
     """What /workers says of a worker, None where it is not there."""
-    return next((one for one in api.get("/workers").json().get("workers", []) if one["name"].startswith(name)), None)
+    return next((one for one in api.workers() if one["name"].startswith(name)), None)
 
 
 def test_a_paused_worker_takes_nothing_until_it_is_told_to_run(start):
@@ -31,7 +31,7 @@ def test_a_paused_worker_takes_nothing_until_it_is_told_to_run(start):
         running = api.submit(seconds=4)
         until(lambda: api.status(running)["progress"], what="it to run")
         assert tell(cluster, "worker1", "pause")[0] == 0
-        until(lambda: worker_of(api)["paused"], 5, "the pause")
+        until(lambda: (seen := worker_of(api)) and seen["paused"], 5, "the pause")
         # I expect it to finish that one, and to leave others in the queue
         waiting = [api.submit(x=x) for x in range(3)]
         assert api.ended(running)["state"] == "SUCCESS"
@@ -45,7 +45,7 @@ def test_a_paused_worker_takes_nothing_until_it_is_told_to_run(start):
         # When it is told to run, I expect it to take all of them, once each
         tell(cluster, "worker1", "run")
         assert [(api.ended(id)["result"], api.status(id)["attempt"]) for id in waiting] == [(0, 1), (2, 1), (4, 1)]
-        until(lambda: not worker_of(api)["paused"], 5, "it to say so")
+        until(lambda: (seen := worker_of(api)) and not seen["paused"], 5, "it to say so")
 
 
 def test_a_worker_that_reloads_finishes_what_runs_and_is_the_same_process_with_new_code(start):
@@ -61,6 +61,19 @@ def test_a_worker_that_reloads_finishes_what_runs_and_is_the_same_process_with_n
         assert worker.alive and worker.pid == pid
         assert api.ended(api.submit())["result"] == 20
         assert log().count(" ready.") == 2, "told once, it reloads once"
+
+
+def test_a_worker_that_is_told_to_stop_while_it_finishes_before_a_reload_stops(start):
+    cluster = start(workers=1)
+    with Api(cluster.url) as api:
+        task_id = api.submit(seconds=4)
+        until(lambda: api.status(task_id)["progress"], what="it to run")
+        assert tell(cluster, "worker1", "reload")[0] == 0
+        until(lambda: cluster.workers[0].said("told to reload"), what="it to hear of it")
+        assert tell(cluster, "worker1", "stop")[0] == 0
+        assert (api.ended(task_id)["state"], api.status(task_id)["attempt"]) == ("SUCCESS", 1)
+        until(lambda: not cluster.workers[0].alive, what="it to stop")
+        assert cluster.workers[0].process.wait(5) == TOLD_TO_STOP
 
 
 def test_a_worker_that_is_told_to_stop_stays_away(start):
@@ -107,15 +120,19 @@ def test_a_wrong_clock_is_a_warning_and_changes_nothing(start, offset):
     cluster.workers.append(worker)
     cluster.wait_worker(worker.start())
     with Api(cluster.url) as api:
-        until(lambda: abs(worker_of(api, "worker2")["clock_ahead_s"]) > 7000, what="the offset to be seen")
+        until(
+            lambda: (seen := worker_of(api, "worker2")) and abs(seen["clock_ahead_s"]) > 7000,
+            what="the offset to be seen",
+        )
         until(lambda: worker.said("this machine's clock is 7200 s"), what="the warning")
-        assert abs(worker_of(api, "worker1")["clock_ahead_s"]) < 2
+        until(lambda: (seen := worker_of(api)) and abs(seen["clock_ahead_s"]) < 2, what="the other's to be right")
         # Given a task on the worker with the right clock, longer than a lease
         tell(cluster, "worker2", "pause")
-        until(lambda: worker_of(api, "worker2")["paused"], what="the pause")
-        long = api.submit(seconds=9)
+        until(lambda: (seen := worker_of(api, "worker2")) and seen["paused"], what="the pause")
+        long = api.submit(seconds=15)
         until(lambda: api.status(long)["progress"], what="it to run")
         tell(cluster, "worker2", "run")
+        until(lambda: (seen := worker_of(api, "worker2")) and not seen["paused"], what="it to go on")
         # I expect tasks on the other to run once, and the long one to stay where it is
         short = [api.submit(x=x, seconds=0.2) for x in range(10)]
         ended = [api.ended(task_id) for task_id in [long, *short]]

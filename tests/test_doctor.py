@@ -156,12 +156,19 @@ def test_a_sound_cluster_has_a_line_for_each_check_and_no_secret_in_it(terminal,
 
 def test_a_cluster_that_is_just_being_started_is_waited_for(terminal, examine, tmp_path):
     # Given a web server that takes its time
-    (tmp_path / "slow.py").write_text("import time\n\ntime.sleep(4)\n")
+    goes_on = tmp_path / "goes on"
+    waits = f"while not Path({str(goes_on)!r}).exists():\n    time.sleep(0.1)\n"
+    (tmp_path / "slow.py").write_text(f"import time\nfrom pathlib import Path\n\n{waits}")
     slow = {"EXERCISE_FILE": str(tmp_path / "slow.py"), "GUNICORN_CMD_ARGS": "--preload"}
     terminal.up("--workers", "0", ready=False, **slow)
     until((terminal.lab / "cluster.json").exists, what="the broker")
     found = examine(LAB_DIR=str(terminal.lab))
     assert list(found)[-1] == "cluster" and says(found["cluster"], "note", "just being started", "look again")
+    # and no command to take an address that is not known yet
+    for command in (["status"], ["submit", "1"], ["tell", "worker1", "stop"], ["join-line"]):
+        said = terminal.run(*command, check=False)
+        assert "Error: The cluster in this folder is just being started: try again in a few seconds." in said, said
+    goes_on.touch()
     until(lambda: "Stop it:" in terminal.said(), 60, "the banner")
     assert examine(LAB_DIR=str(terminal.lab))["web"]["outcome"] == "ok"
 
@@ -356,8 +363,10 @@ def test_a_worker_on_other_code_is_found(start, examine, tmp_path):
     worker = cluster.make_worker("other")
     worker.cwd = copy
     cluster.workers.append(worker.start())
+    cluster.wait_worker(worker)
     until(lambda: worker.said(" ready.", 2), what="it to be there again, after it looked for the head's code")
-    until(lambda: cluster.get("/workers")["workers"], what="the worker to be seen")
+    with Api(cluster.url) as api:
+        until(api.workers, what="the worker to be seen")
     found = examine(f"127.0.0.1:{cluster.port}", "--broker-port", str(cluster.broker_port))
     assert trouble(found) == {"code": "note"}
     assert says(found["code"], "note", "other runs other code", "./lab tell other reload")
@@ -372,7 +381,9 @@ def test_other_versions_than_the_heads_are_found(start, examine, tmp_path, monke
     worker = cluster.make_worker("other")
     worker.env = worker.env | {"PYTHONPATH": str(other.parent)}
     cluster.workers.append(worker.start())
-    name = until(lambda: cluster.get("/workers")["workers"], what="the worker to be seen")[0]["name"]
+    cluster.wait_worker(worker)
+    with Api(cluster.url) as api:
+        name = until(api.workers, what="the worker to be seen")[0]["name"]
     # I expect it to be named
     found = examine(f"127.0.0.1:{cluster.port}", "--broker-port", str(cluster.broker_port))
     assert trouble(found) == {"versions": "note"}
@@ -396,13 +407,13 @@ def test_tasks_that_no_worker_takes_are_found(start, examine):
         worker.argv += ["-Q", "celery-other"]
         cluster.workers.append(worker.start())
         cluster.wait_worker(worker)
-        (seen,) = until(lambda: api.get("/workers").json()["workers"], what="the worker to be seen")
+        (seen,) = until(lambda: api.workers(), what="the worker to be seen")
         found = until(lambda: "queue" in trouble(found := examine(**both)) and found, 30, "the trouble")
         assert trouble(found) == {"queue": "bad"}
         assert says(found["queue"], "bad", "1 task waits for more than 10 s although deaf could", "queue celery")
         # When it is paused, that alone is the cause
         cluster.ledger.step("told", seen["name"], "pause")
-        until(lambda: api.get("/workers").json()["workers"][0]["paused"], what="the pause")
+        until(lambda: api.workers()[0]["paused"], what="the pause")
         found = examine(**both)
         assert trouble(found) == {"workers": "note"}
         assert says(found["workers"], "note", "deaf takes no tasks: paused. No other is there", "./lab tell deaf run")
@@ -423,7 +434,7 @@ def test_a_task_that_the_free_worker_does_not_know_is_found(start, examine):
         strange.env = {key: value for key, value in strange.env.items() if key != "EXERCISE_FILE"}
         cluster.workers.append(strange.start())
         cluster.wait_worker(strange)
-        busy = until(lambda: [one for one in api.get("/workers").json()["workers"] if one["running"]], what="it to run")
+        busy = until(lambda: [one for one in api.workers() if one["running"]], what="it to run")
         assert busy[0]["name"].startswith("worker1")
         api.post("/print")
         both = {"BROKER_URL": cluster.broker_url, "LAB_URL": cluster.url}

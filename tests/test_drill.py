@@ -2,13 +2,15 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
-from parts import need, need_root
+from parts import left, need, need_root, until
 
 from classroom.drill import run as drill_run
 from classroom.drill.faults import FAULTS, clock_off
@@ -18,7 +20,7 @@ from classroom.local.cluster import ROOT
 
 def drill(*options):
     """Run ./lab drill; returns its exit code and what it printed."""
-    done = subprocess.run([ROOT / "lab", "drill", *options], capture_output=True, text=True, timeout=170)
+    done = subprocess.run([ROOT / "lab", "drill", *options], capture_output=True, text=True, timeout=380)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -34,6 +36,7 @@ def nothing_lost(fault, file, *options, rounds=2):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_nothing_is_lost_whatever_breaks(fault, tmp_path):
     if fault == "cut-link":
@@ -141,3 +144,16 @@ def test_recovery_is_the_time_until_what_was_cut_off_runs_again():
     # and what never ran again is no small number
     assert recovery(2.0, 3.0, steps[:-1], broker_away=False) == float("inf")
     assert timeline([2.0], steps) == ["·█······", " x"]
+
+
+@pytest.mark.slow
+def test_interrupted_twice_it_says_so_and_leaves_nothing(tmp_path):
+    said = tmp_path / "said"
+    with open(said, "w") as out:
+        process = psutil.Popen([ROOT / "lab", "drill", "--rounds", "5"], stdout=out, stderr=out)
+    family = until(lambda: len(found := process.children(recursive=True)) > 11 and found, 60, "its cluster")
+    process.send_signal(signal.SIGINT)
+    until(lambda: "Stopping" in said.read_text(), what="a word")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130 and "Traceback" not in said.read_text(), said.read_text()
+    until(lambda: not left(family), what="the end of its processes")

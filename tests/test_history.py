@@ -175,7 +175,7 @@ def test_of_very_many_tasks_the_latest_are_told_and_the_others_counted(start):
     cluster = start(workers=0)
     many_ended(cluster.ledger, 2100)
     with Api(cluster.url) as api:
-        answer = api.get("/live").json()
+        answer = api.live()
         assert (len(answer["attempts"]), answer["left_out"]) == (2000, 100)
         assert {one["task_id"] for one in answer["attempts"]} == {str(number) for number in range(100, 2100)}
         again = api.get("/live", params={"after": answer["cursor"]}).json()
@@ -205,6 +205,6 @@ def test_many_pages_do_not_wait_one_after_the_other_for_a_broker_that_hangs(star
 def test_many_pages_are_told_to_ask_less_often(start):
     cluster = start(workers=0)
     with Api(cluster.url) as api:
-        assert api.get("/live").json()["again_in"] == 0.5
-        slowest = max(api.get("/live").json()["again_in"] for _ in range(400))
+        assert api.live()["again_in"] == 0.5
+        slowest = max(api.live()["again_in"] for _ in range(400))
         assert 0.5 < slowest <= 3

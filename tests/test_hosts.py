@@ -57,7 +57,7 @@ def test_tasks_spread_over_hosts_and_a_cut_off_one_does_no_damage(network, start
     # Given three workers on three hosts, each with a task
     cluster = start(workers=3, network=network)
     with Api(cluster.url) as api:
-        assert {one["host"] for one in api.get("/workers").json()["workers"]} == {"worker1", "worker2", "worker3"}
+        assert {one["host"] for one in api.workers()} == {"worker1", "worker2", "worker3"}
         tasks = [api.submit(seconds=8) for _ in range(3)]
         until(lambda: all(api.status(task_id)["progress"] for task_id in tasks), what="all to run")
         cut = api.status(tasks[0])["worker"].split("@")[0]
@@ -67,12 +67,12 @@ def test_tasks_spread_over_hosts_and_a_cut_off_one_does_no_damage(network, start
         until(lambda: (seen := api.status(tasks[0]))["state"] == "PENDING" or seen["attempt"] == 2, 10, "the loss")
         again = until(lambda: (seen := api.status(tasks[0]))["attempt"] == 2 and seen, 20, "the second attempt")
         assert again["worker"].split("@")[0] != cut
-        assert cut not in [one["host"] for one in api.get("/workers").json()["workers"]]
+        assert cut not in [one["host"] for one in api.workers()]
         # and the host to take tasks again when the cable is in, its late word refused
         host.restore()
         assert [api.ended(task_id)["state"] for task_id in tasks] == ["SUCCESS"] * 3
         assert api.status(tasks[0])["worker"] == again["worker"]
-        until(lambda: cut in [one["host"] for one in api.get("/workers").json()["workers"]], 30, "its return")
+        until(lambda: cut in [one["host"] for one in api.workers()], 30, "its return")
 
         def takes_one():
             more = [api.submit(seconds=1) for _ in range(3)]

@@ -59,7 +59,7 @@ def test_a_bare_machine_with_no_way_out_joins_and_works(lab):
         assert words in said, words
     # and a worker of that host, on the head's code
     with Api(lab.cluster.url) as api:
-        (worker,) = until(lambda: api.get("/workers").json()["workers"], what="the worker to be seen")
+        (worker,) = until(lambda: api.workers(), what="the worker to be seen")
         assert (worker["name"], worker["host"], worker["old_code"]) == ("worker@pc1", "pc1", False)
         assert api.ended(api.submit(x=21))["result"] == 42
     # and nothing secret on that machine beyond the worker's own password
@@ -81,7 +81,7 @@ def test_a_machine_that_joins_again_is_quick_and_two_of_one_name_are_told_apart(
     # I expect another name to help
     other = lab.joined(lab.type(pc.host, f"{lab.cluster.join_line} -s -- --name other --concurrency 2"))
     with Api(lab.cluster.url) as api:
-        workers = {one["name"]: one["concurrency"] for one in api.get("/workers").json()["workers"]}
+        workers = {one["name"]: one["concurrency"] for one in api.workers()}
         assert workers == {"worker@pc1": 1, "other@pc1": 2}
         # and one that was killed to come back by the same line
         other.kill()
@@ -162,9 +162,7 @@ def test_a_clone_joins_with_address_and_code(lab):
     )
     lab.joined(process)
     with Api(lab.cluster.url) as api:
-        until(
-            lambda: [one["host"] for one in api.get("/workers").json()["workers"]] == ["laptop"], what="it to be seen"
-        )
+        until(lambda: [one["host"] for one in api.workers()] == ["laptop"], what="it to be seen")
     refused = lab.type(host, f"{ROOT}/lab worker --join {lab.network.address}:{lab.cluster.port} --code 222-222")
     until(lambda: not refused.alive, 20, "it to be refused")
     assert "This is not the class code" in refused.log.read_text()
@@ -206,7 +204,7 @@ def test_twenty_machines_join_at_once(lab):
     with Api(lab.cluster.url) as api:
 
         def hosts():
-            return {one["host"] for one in api.get("/workers").json().get("workers", [])}
+            return {one["host"] for one in api.workers()}
 
         until(lambda: len(hosts()) == 20, 300, "all to join")
         print(f"20 machines joined within {time.monotonic() - began:.0f} s")

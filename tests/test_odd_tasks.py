@@ -69,7 +69,7 @@ def test_a_worker_that_is_asked_to_stop_finishes_a_long_task_alone(start):
         status = api.ended(task_id)
         assert (status["result"], status["attempt"], status["worker"]) == ("rested", 1, name)
         worker.process.wait(10)
-        assert len(api.get("/workers").json()["workers"]) == 1
+        assert len(api.workers()) == 1
 
 
 def test_a_group_subscribes_to_nothing_until_somebody_waits(odd):
@@ -133,7 +133,7 @@ def test_a_task_that_only_another_worker_knows_waits_for_that_one(start):
     cluster.wait_worker(other)
     with Api(cluster.url) as api:
         knowing = cluster.workers[0]
-        until(lambda: len(api.get("/workers").json()["workers"]) == 2, what="both to be seen")
+        until(lambda: len(api.workers()) == 2, what="both to be seen")
         nap = api.post("/run/nap").json()["task_id"]
         until(lambda: api.status(nap)["worker"], what="it to be busy")
         assert api.status(nap)["worker"].startswith(knowing.name)
@@ -151,7 +151,7 @@ def test_a_task_that_only_another_worker_knows_waits_for_that_one(start):
         assert {api.ended(each)["state"] for each in many} == {"SUCCESS"}
         # When the one who knows it takes nothing for a minute, I expect a failure that names it
         assert cluster.ledger.step("told", status["worker"], "pause") == 1
-        until(lambda: any(one["paused"] for one in api.get("/workers").json()["workers"]), what="it to be paused")
+        until(lambda: any(one["paused"] for one in api.workers()), what="it to be paused")
         task_id = api.post("/run/limited").json()["task_id"]
         cluster.ledger.redis.hset(f"lab:task:{task_id}", "unknown", 1)  # as if it had been put back for long
         status = api.ended(task_id)

@@ -54,7 +54,7 @@ def test_a_bar_appears_within_a_second_of_the_start_and_ends_with_the_task(clust
 def test_a_killed_workers_bar_is_torn_and_linked_to_the_second_attempt(start, browser):
     cluster = start(workers=2)
     with Api(cluster.url) as api, visit(browser, cluster.url) as page:
-        id = api.submit(seconds=4, label="ana")
+        id = api.submit(seconds=8, label="ana")
         bar(page, id, state="running").wait_for()
         # When the worker that runs it is killed
         victim = api.status(id)["worker"].split("@")[0]
@@ -176,7 +176,7 @@ def test_without_the_token_nothing_tells_the_code_and_with_it_the_teacher_is_in_
     cluster = start(workers=2, address="127.0.0.1")
     secret = Credentials(cluster.folder)
     with Api(cluster.url) as api, visit(browser, cluster.url, broken=True) as page:
-        until(lambda: len(api.get("/live").json()["workers"]) == 2, what="the workers")
+        until(lambda: len(api.live()["workers"]) == 2, what="the workers")
         assert secret.code not in page.content() + api.get("/live").text
         assert api.get("/teacher/class").status_code == 401
         page.keyboard.press("j")
@@ -203,9 +203,9 @@ def test_without_the_token_nothing_tells_the_code_and_with_it_the_teacher_is_in_
         expect(page.locator("#join")).to_be_hidden()
         # and workers are paused and let go on, all tasks cancelled, the queue emptied
         page.click("text=pause >> nth=1")
-        until(lambda: any(one["paused"] for one in api.get("/workers").json()["workers"]), what="a paused worker")
+        until(lambda: any(one["paused"] for one in api.workers()), what="a paused worker")
         page.get_by_role("button", name=": run").click()
-        until(lambda: not any(one["paused"] for one in api.get("/workers").json()["workers"]), what="it to go on")
+        until(lambda: not any(one["paused"] for one in api.workers()), what="it to go on")
         ids = [api.submit(seconds=60) for _ in range(5)]
         until(lambda: all(api.status(id)["started_at"] for id in ids[:2]), what="two to run")
         page.click("#purge")
@@ -274,6 +274,7 @@ def test_a_picture_that_stands_keeps_its_queue_and_of_the_past_none_is_told(star
     cluster = start(workers=0)
     with Api(cluster.url) as api, visit(browser, cluster.url) as page:
         ids = [api.submit() for _ in range(7)]
+        expect(page.locator("#figure-waiting")).to_have_text("7")
         expect(page.locator(".bar[data-state=queued]")).to_have_count(5)
         page.keyboard.press("Space")
         for id in ids:
@@ -377,7 +378,10 @@ def test_the_keyboard_goes_from_task_to_task_and_opens_one(cluster, api, browser
         expect(page.locator("#detail")).to_be_hidden()
         # Space presses as Enter does, and a bar is named by what it is now
         runs = api.submit(seconds=30)
-        until(lambda: (api.status(runs)["progress"] or {"percent": 0})["percent"] >= 10, what="three seconds to pass")
+        until(
+            lambda: (api.status(runs)["progress"] or {"percent": 0})["percent"] >= 12,
+            what="more than three seconds to pass",
+        )
         page.focus(f'.bar[data-task-id="{runs}"]')
         named = page.evaluate("document.activeElement.ariaLabel")
         assert float(re.search(r"running for ([\d.]+) s", named)[1]) >= 3
@@ -397,7 +401,7 @@ def test_enlarged_or_on_a_phone_it_says_no_less(start, browser):
     with Api(cluster.url) as api, visit(browser, cluster.url, viewport=phone, locale="pt-BR") as page:
         api.ended(id := api.submit(seconds=0))
         teacher = {"Authorization": f"Bearer {Credentials(cluster.folder).token}"}
-        name = next(one["name"] for one in api.get("/workers").json()["workers"] if one["name"].startswith("worker1@"))
+        name = next(one["name"] for one in api.workers() if one["name"].startswith("worker1@"))
         assert api.post(f"/teacher/workers/{name}/pause", headers=teacher).ok
         other.kill()
         for size in (phone, enlarged):
@@ -499,7 +503,7 @@ def test_a_worker_whose_clock_is_an_hour_off_is_drawn_right(start, browser):
         assert ran == {"worker1", "wrong"}
         for id in ids:
             expect(bar(page, id, state="SUCCESS")).to_be_in_viewport()
-        attempts = {one["task_id"]: one for one in api.get("/live").json()["attempts"]}
+        attempts = {one["task_id"]: one for one in api.live()["attempts"]}
         for id in ids:
             one = attempts[id]
             assert abs(one["started_at"] - time.time()) < 60

@@ -75,7 +75,7 @@ class Vms:
         with Api(self.url) as api:
 
             def names_now():
-                return sorted(one["name"] for one in api.get("/workers").json().get("workers", []))
+                return sorted(one["name"] for one in api.workers())
 
             until(lambda: names_now() == sorted(names), 60, f"the workers {names}")
 
@@ -188,7 +188,7 @@ def new_code_on_the_broker_reaches_the_workers(vms):
 
     def all_new():
         with Api(vms.url) as api:
-            workers = api.get("/workers").json().get("workers", [])
+            workers = api.workers()
             return len(workers) == 2 and not any(one["old_code"] for one in workers)
 
     until(all_new, 60, "both workers to run the new code")

@@ -29,9 +29,10 @@ def result(api):
 
 def test_what_is_saved_is_used_by_web_and_workers_and_what_runs_is_finished(copy):
     copy.up("--workers", "2")
+    copy.put_first()
     with FreshApi(copy.url) as api:
         assert result(api) == 20
-        old = {one["code"] for one in api.get("/workers").json()["workers"]}
+        old = {one["code"] for one in api.workers()}
         running = api.submit(x=1, seconds=5)
         until(lambda: api.status(running)["progress"], what="it to run")
         # When the task is changed, I expect the new one within seconds, and the running one to finish as it began
@@ -40,7 +41,7 @@ def test_what_is_saved_is_used_by_web_and_workers_and_what_runs_is_finished(copy
         assert (api.ended(running)["result"], api.status(running)["attempt"]) == (2, 1)
 
         def all_new():
-            workers = api.get("/workers").json()["workers"]
+            workers = api.workers()
             return len(workers) == 2 and not {one["code"] for one in workers} & old
 
         until(all_new, 20, "both workers to run the new code")
@@ -52,6 +53,7 @@ def test_what_is_saved_is_used_by_web_and_workers_and_what_runs_is_finished(copy
 
 def test_what_cannot_be_used_is_said_and_everything_goes_on(copy):
     copy.up("--workers", "1")
+    copy.put_first()
     with FreshApi(copy.url) as api:
         copy.change("tasks.py", "def longtask(", "def longtask(((")
         until(lambda: "Everything goes on as before." in copy.said(), what="a word")
@@ -61,6 +63,7 @@ def test_what_cannot_be_used_is_said_and_everything_goes_on(copy):
         copy.change("tasks.py", "def longtask(((", "def longtask(")
         copy.change("tasks.py", "    return x + x", "    return x - x")
         until(lambda: result(api) == 0, 20, "the new code")
+        until(lambda: [one["old_code"] for one in api.workers()] == [False], what="the worker to be heard with it")
         # An exercise that is broken is not used either, nor what is saved beside it, until both can be
         copy.change(FACTORIAL, "bp = ", "bp == ")
         until(lambda: copy.said().count("Everything goes on as before.") == 2, what="a second word")
@@ -80,6 +83,22 @@ def test_what_cannot_be_used_is_said_and_everything_goes_on(copy):
         # When Python merely warns, it is used
         copy.change(FACTORIAL, "__import__('os')._exit(3)\n", "print(5 is 5)\n")
         until(lambda: result(api) == 1, 20, "the new code")
+
+
+def test_a_worker_that_has_yet_to_load_what_was_good_is_named_when_what_follows_is_not(copy):
+    copy.up("--workers", "2")
+    copy.put_first()
+    with FreshApi(copy.url) as api:
+        running = api.submit(seconds=60)
+        until(lambda: api.status(running)["progress"], what="it to run")
+        name = api.status(running)["worker"].split("@")[0]
+        copy.change("tasks.py", "    return x + x", "    return x + x + 1")
+        until(lambda: "take it over" in copy.said(), what="the first")
+        until(lambda: sorted(one["old_code"] for one in api.workers()) == [False, True], what="the other to load it")
+        copy.change(FACTORIAL, "bp = ", "bp == ")
+        until(lambda: f"\n{name} may load it when done with a task" in copy.said(), 40, "its name")
+        assert "Everything goes on as before." not in copy.said()
+        api.post(f"/cancel/{running}")
 
 
 def test_what_is_saved_while_the_cluster_starts_is_judged_and_used_too(copy):
@@ -105,6 +124,7 @@ def test_what_is_saved_while_the_cluster_starts_is_judged_and_used_too(copy):
 def test_the_page_says_what_cannot_be_used_until_it_is_mended(copy, tmp_path):
     kept = {name: shutil.copy2(copy.project / name, tmp_path) for name in (FACTORIAL, "tasks.py")}
     copy.up("--workers", "1")
+    copy.put_first()
     with chromium() as browser, visit(browser, copy.url) as page:
         note = page.locator("#note")
         copy.change(FACTORIAL, "bp = ", "bp == ")
@@ -121,6 +141,7 @@ def test_what_is_saved_while_the_web_server_loads_is_not_said_to_be_unused(copy,
     kept = shutil.copy2(copy.project / FACTORIAL, tmp_path)
     copy.change("app.py", "import hashlib", "import hashlib, time; time.sleep(3)")
     copy.up("--workers", "1")
+    copy.put_first()
     with FreshApi(copy.url) as api:
         # When a second change, which cannot be used, is saved while the first is being loaded
         copy.change("tasks.py", "    return x + x", "    return x + x + 1")
@@ -136,16 +157,17 @@ def test_what_is_saved_while_the_web_server_loads_is_not_said_to_be_unused(copy,
         # and all to be well when the file of before is back
         shutil.copy2(kept, copy.project / FACTORIAL)
         until(lambda: api.post("/factorial", json={"number": 5}).status_code == 202, 40, "the exercise")
-        until(lambda: api.get("/live").json()["broken"] == {}, what="nothing to be left out")
+        until(lambda: api.live()["broken"] == {}, what="nothing to be left out")
 
 
 def test_an_exercise_that_is_broken_from_the_start_is_named_first_of_all(copy):
     copy.change(FACTORIAL, "bp = ", "bp == ")
     copy.up("--workers", "1", "--quiet")
+    copy.put_first()
     why = f"{copy.project}/{FACTORIAL}, line 8: NameError: {NO_BP}"
     assert f"  left out  01-factorial: {why}\n" in copy.said()
     with FreshApi(copy.url) as api:
-        assert api.get("/live").json()["broken"] == {"01-factorial": why}
+        assert api.live()["broken"] == {"01-factorial": why}
         assert result(api) == 20 and api.post("/factorial", json={"number": 5}).status_code == 404
         # When it is mended, it is there
         copy.change(FACTORIAL, "bp == ", "bp = ")
@@ -155,6 +177,7 @@ def test_an_exercise_that_is_broken_from_the_start_is_named_first_of_all(copy):
 def test_joined_machines_run_the_new_code_within_10_s_of_being_idle(copy, network, tmp_path):
     # Given a class, and a machine that joined
     copy.up("--class", "--address", network.address, "--workers", "0")
+    copy.put_first()
     line = next(line for line in copy.said().splitlines() if "Join it:" in line).split(":", 1)[1].strip()
     env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(tmp_path)}
     pc = Process("pc1", ["sh", "-c", line], tmp_path / "pc1.log", env, tmp_path, network.add("pc1")).start()
@@ -165,7 +188,7 @@ def test_joined_machines_run_the_new_code_within_10_s_of_being_idle(copy, networ
             running = api.submit(x=1, seconds=6)
             until(lambda: api.status(running)["progress"], what="it to run")
             copy.change("tasks.py", "    return x + x", "    return x + x + 1")
-            until(lambda: any(one["old_code"] for one in api.get("/workers").json()["workers"]), what="old code")
+            until(lambda: any(one["old_code"] for one in api.workers()), what="old code")
             assert (api.ended(running)["result"], api.status(running)["attempt"]) == (2, 1)
             until(lambda: new(api), 10, "the new code on the joined machine")
             assert result(api) == 21
@@ -182,5 +205,5 @@ def test_joined_machines_run_the_new_code_within_10_s_of_being_idle(copy, networ
 
 def new(api):
     """Whether there are workers, and all of them run the head's code."""
-    workers = api.get("/workers").json().get("workers", [])
+    workers = api.workers()
     return workers and not any(one["old_code"] for one in workers)

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 import xml.etree.ElementTree as ElementTree
 from types import SimpleNamespace
 
@@ -36,7 +37,7 @@ class Lab(Terminal):
     @property
     def ledger(self):
         """The ledger of the cluster."""
-        return Ledger(self.broker_url)
+        return Ledger(self.broker_url, within=5)
 
     def paused(self):
         """The workers that say that they are paused."""
@@ -77,6 +78,25 @@ def lab(tmp_path_factory):
     lab.put_first()
     yield lab
     lab.stop()
+
+
+@contextlib.contextmanager
+def beating(ledger, about):
+    """A worker that says this of itself, and does nothing else."""
+    over = threading.Event()
+
+    def beat():
+        while not over.wait(1):
+            ledger.step("alive", about["name"], json.dumps(about), "01234567")
+
+    ledger.step("alive", about["name"], json.dumps(about), "01234567")
+    thread = threading.Thread(target=beat)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def table(said):
@@ -154,8 +174,8 @@ def test_without_a_cluster_or_a_worker_or_the_task_it_says_what_to_do(lab, tmp_p
     assert "folder" in lab.refused("--plot", str(tmp_path / "none" / "scale.svg"))
     # Given a worker with code from before there was the task
     about = {"name": "old@lab", "host": "lab", "concurrency": 1, "cores": 1, "tasks": ["longtask"], "paused": False}
-    lab.ledger.step("alive", "old@lab", json.dumps(about), "01234567")
-    said = lab.refused()
+    with beating(lab.ledger, about):
+        said = lab.refused()
     assert "old@lab does not know the task lab.sleep" in said and "./lab tell old reload" in said
     lab.ledger.step("gone", "old@lab", "")
     names = [one["name"] for one in lab.ledger.workers()]

@@ -116,7 +116,7 @@ def test_a_worker_on_other_code_is_marked(cluster, api):
     about = {"name": "old@lab", "host": "lab", "concurrency": 1, "code": "01234567"} | SAID
     cluster.ledger.step("alive", "old@lab", json.dumps(about), about["code"])
     # I expect it alone to be marked
-    old = {worker["name"].split("@")[0]: worker["old_code"] for worker in api.get("/workers").json()["workers"]}
+    old = {worker["name"].split("@")[0]: worker["old_code"] for worker in api.workers()}
     assert old == {"old": True, "worker1": False, "worker2": False}
     cluster.ledger.step("gone", "old@lab")
 
@@ -127,6 +127,6 @@ def test_workers_appear_within_3_s_and_leave_within_10(start):
         worker = cluster.make_worker("worker1").start()
         cluster.workers.append(worker)
         cluster.wait_worker(worker)
-        until(lambda: len(api.get("/workers").json()["workers"]) == 1, 3, "the worker to be listed")
+        until(lambda: len(api.workers()) == 1, 3, "the worker to be listed")
         worker.kill()
-        until(lambda: not api.get("/workers").json()["workers"], 10, "the killed worker to be dropped")
+        until(lambda: not api.workers(), 10, "the killed worker to be dropped")

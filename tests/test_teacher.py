@@ -28,7 +28,7 @@ def test_without_the_token_nothing_is_done(api, path, given):
     answer = api.post(path, headers=headers)
     assert answer.status_code == 401 and answer.headers["WWW-Authenticate"] == "Bearer"
     assert "./lab token" in answer.json()["detail"]
-    assert not any(worker["paused"] for worker in api.get("/workers").json()["workers"])
+    assert not any(worker["paused"] for worker in api.workers())
 
 
 def test_cancel_all_stops_what_runs_and_what_waits(teacher):
@@ -64,9 +64,9 @@ def test_what_comes_after_tasks_that_waited_in_the_emptied_queue_ends_too(start,
 
 
 def test_a_worker_is_paused_and_goes_on(teacher):
-    name = teacher.get("/workers").json()["workers"][0]["name"]
+    name = teacher.workers()[0]["name"]
     assert teacher.post(f"/teacher/workers/{name}/pause").status_code == 202
-    until(lambda: teacher.get("/workers").json()["workers"][0]["paused"], 5, "the pause")
+    until(lambda: teacher.workers()[0]["paused"], 5, "the pause")
     assert teacher.post(f"/teacher/workers/{name}/run").status_code == 202
     assert teacher.ended(teacher.submit())["result"] == 20
     assert teacher.post(f"/teacher/workers/{name}/dance").status_code == 422

@@ -236,8 +236,8 @@ def test_a_second_terminal_joins_with_celerys_own_command_or_lab_worker(terminal
         with open(terminal.folder / "worker.log", "wb") as log:
             terminal.started.append(psutil.Popen(command, cwd=ROOT, env=terminal.env, stdout=log, stderr=log))
     with Api(terminal.url) as api:
-        until(lambda: len(api.get("/workers").json()["workers"]) == 2, 20, "both workers to join")
-        names = {worker["name"].split("@")[0] for worker in api.get("/workers").json()["workers"]}
+        until(lambda: len(api.workers()) == 2, 20, "both workers to join")
+        names = {worker["name"].split("@")[0] for worker in api.workers()}
     assert names == {"second", "third"}
 
 

@@ -27,7 +27,9 @@ class Program(Client):
         private = dict.fromkeys(("LAB_DIR", "HOME", "TMPDIR"), str(self.home))
         private |= {"EXERCISES": str(exercises), "LAB_FLOWER": "0", "PYTHONPATH": str(ROOT)}
         self.limited = [sys.executable, "-m", "classroom.check.limits", str(self.home), *inside]
-        cluster = LocalCluster(folder / "cluster", workers=0, env=private | (env or {}), before=self.limited)
+        cluster = LocalCluster(
+            folder / "cluster", workers=0, env=private | (env or {}), before=self.limited, keeps=False
+        )
         super().__init__(cluster, exercises)
         self.trouble = None
         self.starting = threading.Thread(target=self.start, daemon=True)

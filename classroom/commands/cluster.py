@@ -66,6 +66,8 @@ def join_line():
     """Print the line that lets a machine join the class, once more."""
     if not running():
         raise click.ClickException("No cluster is running in this folder. Start one with ./lab up --class")
+    if not running().get("url"):
+        raise click.ClickException("The cluster in this folder is just being started: try again in a few seconds.")
     if not running().get("join"):
         raise click.ClickException("The cluster in this folder is not for a class. Start it with ./lab up --class")
     click.echo(running()["join"])

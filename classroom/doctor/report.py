@@ -64,7 +64,7 @@ def elsewhere(host, url, broker_port):
 def this_folder():
     """The cluster that runs in this folder, or the one that the environment names."""
     up, broker = running(), named("CELERY_BROKER_URL", "BROKER_URL")
-    url = (os.environ.get("LAB_URL") or up.get("url", "")).rstrip("/")
+    url = (os.environ.get("LAB_URL") or up.get("url") or "").rstrip("/")
     answers = web_answers = results = None
     yield whereabouts(up, broker)
     if starting(up):
@@ -93,7 +93,7 @@ def this_folder():
 
 def starting(up):
     """Whether the cluster of this folder is just being started, and has no web server yet."""
-    return up.get("url", "").endswith(":None")
+    return bool(up) and not up.get("url")
 
 
 def whereabouts(up, broker):

@@ -2,13 +2,13 @@
 
 import json
 import random
-import signal
 import statistics
 import sys
 from pathlib import Path
 
 from classroom.drill.faults import FAULTS, lacking
 from classroom.drill.run import run
+from classroom.local.stop import Stop, heed_signals
 
 
 def drill(faults, everything, rounds, seed, file, rabbitmq=False):
@@ -27,13 +27,15 @@ def drill(faults, everything, rounds, seed, file, rabbitmq=False):
             if not everything:
                 return 2
             faults.remove(fault)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit(1))  # also then stop what was started
+    heed_signals()
     seed = random.randrange(10**6) if seed is None else seed
     verdicts = []
     for fault in faults:
         print(f"{fault}: {FAULTS[fault].__doc__}", flush=True)
-        verdicts.append(run(fault, rounds, seed, rabbitmq=rabbitmq))
+        try:
+            verdicts.append(run(fault, rounds, seed, rabbitmq=rabbitmq))
+        except Stop:
+            return 130
         print(words(verdicts[-1]), flush=True)
         if file:
             Path(file).write_text(json.dumps(verdicts, indent=2))

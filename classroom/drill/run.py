@@ -12,6 +12,7 @@ from redis import RedisError
 from classroom.drill.faults import BROKER_AWAY, FAULTS
 from classroom.local.cluster import LocalCluster
 from classroom.local.hosts import Network
+from classroom.local.stop import Stop
 from classroom.local.supervise import Supervisor
 from ledger import TERMINAL
 
@@ -69,7 +70,7 @@ def run(fault, rounds, seed, env=None, patience=60, rabbitmq=False):
     dice = random.Random(f"{seed} {fault}")
     with tempfile.TemporaryDirectory(prefix="drill-") as folder:
         env = {"EXERCISE_FILE": str(Path(__file__).with_name("exercise.py"))} | (env or {})
-        with contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as stack, said_to_stop():
             network = stack.enter_context(Network()) if fault == "cut-link" else None
             cluster = LocalCluster(Path(folder) / "cluster", workers=4, env=env, network=network, rabbitmq=rabbitmq)
             stack.enter_context(cluster)
@@ -103,6 +104,16 @@ def settle(cluster, patience):
             if redis.zcard("lab:waiting") <= FEW and not without_lease:
                 return
         time.sleep(0.2)
+
+
+@contextlib.contextmanager
+def said_to_stop():
+    """Say that it stops, where it is asked to: that takes seconds."""
+    try:
+        yield
+    except Stop:
+        print("\nStopping ...", flush=True)
+        raise
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ bind {hosts}
 port {port}
 {users}
 dir "{data}"
-appendonly yes
+appendonly {keeps}
 appendfsync everysec
 save ""
 maxmemory 512mb
@@ -47,13 +47,19 @@ def find_server():
     )
 
 
-def write_config(folder, hosts, port, users):
-    """Write the server's configuration into the folder; returns the file."""
+def write_config(folder, hosts, port, users, keeps=True):
+    """Write the server's configuration into the folder; returns the file.
+
+    Without `keeps` the server writes nothing down, and forgets all when it ends.
+    """
     data = folder / "broker"
     data.mkdir(mode=0o700, exist_ok=True)
     quoted = str(data).replace("\\", "\\\\").replace('"', '\\"')
     config = folder / "broker.conf"
-    write(config, CONFIG.format(hosts=" ".join(hosts), port=port, users=users, data=quoted))
+    write(
+        config,
+        CONFIG.format(hosts=" ".join(hosts), port=port, users=users, data=quoted, keeps="yes" if keeps else "no"),
+    )
     return config
 
 

@@ -38,6 +38,7 @@ class LocalCluster:
     this machine is the head. With an `address` others may join there, as a class. With `rabbitmq` the
     broker is RabbitMQ, and Redis keeps results. With `flower` Celery's monitor Flower runs beside it,
     for this machine alone. `before` is a command that starts what runs others' code: workers, web server.
+    Without `keeps` the broker writes nothing to the disk, and forgets all when it ends.
 
     Raises NotReady when a process does not come up.
     """
@@ -59,6 +60,7 @@ class LocalCluster:
         address=None,
         flower=False,
         before=(),
+        keeps=True,
     ):
         self.folder = Path(folder)
         self.network, self.address = network, address
@@ -66,7 +68,7 @@ class LocalCluster:
         self.host, self.port = network.address if network else host, port
         self.broker_port = None
         self.web_ports_from, self.broker_ports_from = ports_from
-        self.concurrency, self.before = concurrency, before
+        self.concurrency, self.before, self.keeps = concurrency, before, keeps
         self.env = {key: value for key, value in os.environ.items() if key not in NAMES} | (env or {})
         self.env["LAB_FLOWER"] = str(int(flower))
         self.web_env, self.worker_env = self.env.copy(), self.env.copy()
@@ -108,7 +110,7 @@ class LocalCluster:
     @property
     def ledger(self):
         """The cluster's ledger."""
-        return Ledger(self.results)
+        return Ledger(self.results, within=5)
 
     @property
     def processes(self):
@@ -157,13 +159,14 @@ class LocalCluster:
         head = self.network.address if self.network else "127.0.0.1"
         who = Credentials(self.folder)
         hosts = dict.fromkeys([head, *([self.address] if self.address else [])])
-        config = broker.write_config(self.folder, hosts, port, who.users(flower=bool(self.flower)))
+        config = broker.write_config(self.folder, hosts, port, who.users(flower=bool(self.flower)), self.keeps)
         self.worker_url = who.url("worker", self.address, port) if self.address else None
         self.broker_port = port
         self.redis_urls = {role: who.url(role, head, port) for role in ROLES}
         self.broker_url = self.redis_urls["admin"]
         self.results = self.broker_url
-        self.broker = self.make("broker", [self.server or broker.find_server(), str(config)], self.env).start()
+        self.broker = self.make("broker", [self.server or broker.find_server(), str(config)], self.env)
+        self.broker.start()
         return self.broker.wait_ready(self.broker_answers, unless="Address already in use")
 
     def broker_answers(self):
@@ -253,7 +256,7 @@ class LocalCluster:
     def stop(self):
         """Stop the servers and workers, then the broker; what runs finishes or goes back to the queue."""
         for processes, steps in ([*self.servers, *self.workers], STOP), (self.brokers, STOP_BROKER):
-            stop_all([process.process for process in processes if process.process], steps)
+            stop_all([process.process for process in processes if process.process and not process.is_over], steps)
         if isinstance(self.broker, RabbitMQ):
             self.broker.end()
 

@@ -8,6 +8,8 @@ import time
 
 import psutil
 
+from classroom.local.stop import stop_if_asked, stop_later
+
 LOG_SIZE = 2 * 2**20  # bytes; a log that grows beyond is moved aside, and one old one is kept
 
 
@@ -23,14 +25,16 @@ class Process:
         self.host = host  # the machine it runs on, where that is not this one
         self.process = None
         self.held = False  # whether the supervisor leaves it dead for now
+        self.is_over = False  # whether it ended, and all that it started: its number may be another's by now
 
     def start(self):
         """Start the process and return at once."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > LOG_SIZE:
             self.log.replace(self.log.with_suffix(".log.1"))
-        with open(self.log, "ab") as log:
+        with open(self.log, "ab") as log, stop_later():
             self.began = log.tell()
+            self.is_over = False
             self.started_at = time.monotonic()
             self.process = psutil.Popen(
                 self.host.command(self.argv) if self.host else self.argv,
@@ -50,6 +54,7 @@ class Process:
         """
         deadline = time.monotonic() + timeout
         while not (self.alive and ready()):
+            stop_if_asked()
             if unless and self.said(unless):
                 self.kill()
                 return False
@@ -63,14 +68,18 @@ class Process:
     def last_words(self, lines=12):
         """The end of what the process wrote since its start."""
         with open(self.log, "rb") as log:
-            log.seek(self.began if self.began <= self.log.stat().st_size else 0)
+            log.seek(self.start_of(log))
             tail = log.read().decode(errors="replace").splitlines()[-lines:]
         return f"The end of {self.log}:\n" + "\n".join(f"  {line}" for line in tail)
+
+    def start_of(self, log):
+        """Where in its log its words begin: at 0 where the log was moved aside meanwhile."""
+        return self.began if self.began <= os.fstat(log.fileno()).st_size else 0
 
     def said(self, words, times=1):
         """Whether the process wrote these words so many times since its start."""
         with open(self.log, "rb") as log:
-            log.seek(self.began)
+            log.seek(self.start_of(log))
             return log.read().count(words.encode()) >= max(1, times)
 
     @property
@@ -101,6 +110,11 @@ class Process:
             self.kill()
         return self.start()
 
+    def clear_up(self):
+        """End what a process that ended by itself has left behind."""
+        stop_all([self.process], ())
+        self.is_over = True
+
     def stop(self, *steps):
         """Ask the process to end: each step is a signal and the seconds given to it; then by force."""
         stop_all([self.process], steps)
@@ -112,7 +126,7 @@ class Process:
 
 def stop_all(processes, steps):
     """Send each signal of `steps` to the processes and give them its seconds; what is left is killed."""
-    left = processes
+    left, children = processes, [child for process in processes for child in children_of(process)]
     for number, seconds in steps:
         for process in left:
             for each in (signal.SIGCONT, number):
@@ -123,3 +137,20 @@ def stop_all(processes, steps):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
     psutil.wait_procs(left, timeout=5)
+    deadline = time.monotonic() + 2
+    while any(map(runs, children)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def children_of(process):
+    """What a process has started, and what that has."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.children(recursive=True)
+    return []
+
+
+def runs(process):
+    """Whether a process is there, and not merely its exit code."""
+    with contextlib.suppress(psutil.NoSuchProcess):  # it may end between the two questions
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False

@@ -22,6 +22,7 @@ changed = [why for name, why in app.exercises.broken.items() if "exercises/" + n
 sys.exit("\\n".join(changed) or None)
 """
 CALM = "Everything goes on as before."
+BEHIND = "{} may load it when done with a task, having yet to load what was saved before."
 MIXED = "It was saved while the web server was loading, which may run, or fail, with it."
 ENDLESS = "  importing it does not come to an end within {}: is there a loop outside of every function?"
 PATIENCE = 60  # seconds that an import may take where it merely waits
@@ -58,10 +59,17 @@ class Reloader:
         files, trouble = ", ".join(changed), self.trouble(changed)
         write_refused(self.cluster.refused, trouble and in_short(files, trouble))
         if trouble:
-            return [f"{files} changed, but cannot be used:", trouble, MIXED if self.mixed else CALM]
+            return [f"{files} changed, but cannot be used:", trouble, MIXED if self.mixed else self.calm()]
         self.used = self.seen
         self.reload()
         return [f"{files} changed: the web server and the workers take it over."]
+
+    def calm(self):
+        """What goes on: not all as before, where a worker has yet to load what was saved last."""
+        listed = (self.cluster.get("/workers") or {}).get("workers", [])
+        ours = {worker.name for worker in self.cluster.workers}
+        behind = [name for one in listed if one["old_code"] and (name := one["name"].split("@")[0]) in ours]
+        return BEHIND.format(", ".join(behind)) if behind else CALM
 
     def reload(self):
         """Let the web server load the files anew."""

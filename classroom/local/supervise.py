@@ -20,9 +20,12 @@ class Supervisor:
         sentences = []
         for process in self.cluster.processes:
             if process.alive:
+                self.due.pop(process, None)  # somebody else has started it
                 continue
             if process.held or process in self.stopped:
                 continue
+            if not process.is_over:
+                process.clear_up()
             if process.process.poll() == TOLD_TO_STOP and process in self.cluster.workers:
                 self.stopped.add(process)
                 sentences.append(f"{process.name} was told to stop.")

@@ -21,7 +21,7 @@ from classroom.local.follow import Follower
 from classroom.local.private import write
 from classroom.local.process import NotReady, stop_all
 from classroom.local.reload import Reloader
-from classroom.local.stop import Stop, heed_signals, ignore_signals
+from classroom.local.stop import Stop, heed_signals, ignore_signals, stop_if_asked
 from classroom.local.supervise import Supervisor
 
 TRY = "curl -X POST {url}/longtask -H 'Content-Type: application/json' -d '{{\"x\": 10}}'"
@@ -29,15 +29,15 @@ TRY = "curl -X POST {url}/longtask -H 'Content-Type: application/json' -d '{{\"x
 
 def up(workers, concurrency, host, port, quiet, for_class=False, address=None, new_code=False, flower=False):
     """Run the cluster until it is asked to stop; returns the exit code."""
-    heed_signals()
-    LAB.mkdir(mode=0o700, parents=True, exist_ok=True)
-    LAB.chmod(0o700)
-    lock = take_lock()
-    if lock is None:
-        where = running().get("url", "its address is not known yet")
-        return fail(f"A cluster is already running in this folder ({where}). Stop it there with Ctrl-C.")
-    cluster = None
+    cluster = lock = None
     try:
+        heed_signals()
+        LAB.mkdir(mode=0o700, parents=True, exist_ok=True)
+        LAB.chmod(0o700)
+        lock = take_lock()
+        if lock is None:
+            where = running().get("url") or "its address is not known yet"
+            return fail(f"A cluster is already running in this folder ({where}). Stop it there with Ctrl-C.")
         if flower:
             check_flower(for_class)
         address = choose(address, ask_on_terminal) if for_class else None
@@ -57,9 +57,9 @@ def up(workers, concurrency, host, port, quiet, for_class=False, address=None, n
         ignore_signals()
         if cluster:
             cluster.stop()
-        with contextlib.suppress(FileNotFoundError):
-            (LAB / "cluster.json").unlink()
-        lock.close()
+        if lock:
+            (LAB / "cluster.json").unlink(missing_ok=True)
+            lock.close()
 
 
 def take_lock():
@@ -92,6 +92,7 @@ def sweep():
     count = sum(map(len, found.values()))
     if count:
         say(f"Stopped {count} processes that an earlier ./lab up had left running.\n")
+    (LAB / "cluster.json").unlink()
 
 
 def check_flower(for_class):
@@ -162,8 +163,18 @@ def start(cluster):
         cluster.start_flower()
         note(cluster)
         say(f"  flower    {cluster.flower_url}")
-    for name, why in (cluster.get("/live") or {}).get("broken", {}).items():
+    for name, why in left_out(cluster).items():
         say(f"  left out  {name}: {why}")
+
+
+def left_out(cluster, tries=10):
+    """The exercises that the web server had to leave out, and why."""
+    for _ in range(tries):
+        live = cluster.get("/live") or {}
+        if "broken" in live:
+            return live["broken"]
+        time.sleep(0.5)  # the broker is slow for a moment
+    return {}
 
 
 def invite(cluster):
@@ -192,11 +203,11 @@ def note(cluster):
     """Write down what runs, for the commands in other terminals and for the next `up`."""
     started = [process for process in cluster.processes if process.process]
     words = {
-        "url": cluster.url,
+        "url": cluster.port and cluster.url,  # not known until the web server has found one
         "broker_url": cluster.broker_url,
         "results": cluster.results,
         "worker_url": cluster.redis_urls.get("worker"),
-        "join": cluster.join_line,
+        "join": cluster.port and cluster.join_line,
         "flower": bool(cluster.flower),
         "processes": [(process.name, process.pid, process.process.create_time()) for process in started],
     }
@@ -210,13 +221,14 @@ def watch(cluster, reloader, quiet):
     reloader.look()  # all has loaded: what is saved from here on is not in use
     invite(cluster)
     while True:
+        stop_if_asked()
         for name, follower in followers.items():
             for line in follower.lines():
                 if not quiet:
                     say(f"{name:<9} | {line}")
         for sentence in supervisor.look():
-            say(sentence)
             note(cluster)
+            say(sentence)
         for sentence in reloader.look():
             say(sentence)
         time.sleep(0.1)

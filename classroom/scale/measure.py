@@ -5,6 +5,7 @@ import time
 
 from kombu.utils.uuid import uuid
 
+from classroom.local.stop import stop_if_asked
 from classroom.scale.crew import NotMeasured, in_hand
 from classroom.work import LOADS
 
@@ -51,6 +52,7 @@ def wait(crew, patience):
     """Wait until the tasks that were sent have ended; raises NotMeasured when others come, or time is up."""
     deadline = time.monotonic() + patience
     while True:
+        stop_if_asked()
         busy = {id for ids in in_hand(crew.ledger) for id in ids}
         if busy - set(crew.sent):
             raise NotMeasured("Other tasks came in meanwhile: start again when nobody sends any.")

@@ -24,11 +24,11 @@ logger = get_logger(__name__)
 class Heartbeat:
     """What a worker says of itself in the ledger, every second or two, and hears what it is told."""
 
-    def __init__(self, worker):
+    def __init__(self, worker, greets=True):
         self.name = worker.hostname
         self.worker = worker
         self.stopped = threading.Event()
-        self.greeted = False
+        self.greets = greets  # one that reloads does not: what it was told meanwhile still counts
         self.goes_on = None  # the thread of the last heartbeats
         self.control = Control(worker)
         self.ledger = Ledger(worker.app.results)  # not patient: the next beat comes anyway
@@ -52,9 +52,9 @@ class Heartbeat:
 
     def renew(self):
         """Renew the worker's key and the leases of the tasks that it runs; returns what it is told."""
-        if not self.greeted:
+        if self.greets:
             self.ledger.step("hello", self.name)
-            self.greeted = True
+            self.greets = False
         running = [request.id for request in state.active_requests]
         about = self.about | {"paused": self.control.is_paused}
         time_there, *orders = self.ledger.step("alive", self.name, json.dumps(about), self.about["code"], *running)

@@ -30,8 +30,9 @@ def prepare(sender, **_):
         sys.exit("A worker's life is told by its heartbeats: start it again without --without-heartbeat.")
     if "solo" in str(sender.pool_cls):
         sys.exit("The solo pool sends no heartbeats while a task runs: start again with --pool=prefork.")
+    comes_back = os.environ.pop("LAB_NAME", "")  # from a reload, as this one
     if not named_by_hand():
-        sender.hostname = os.environ.pop("LAB_NAME", "") or f"worker-{secrets.token_hex(2)}@{socket.gethostname()}"
+        sender.hostname = comes_back or f"worker-{secrets.token_hex(2)}@{socket.gethostname()}"
     # Gossip and mingle listen to all other workers: the more workers, the more each has to do.
     sender.options.update(heartbeat_interval=BEAT, without_gossip=True, without_mingle=True)
     sys.stdout.reconfigure(line_buffering=True)
@@ -40,7 +41,7 @@ def prepare(sender, **_):
     sender.app.events.dispatcher_cls = "classroom.worker.events:QuietDispatcher"
     for name in ("celery.worker.consumer.consumer", "celery.worker.consumer.connection"):
         logging.getLogger(name).addFilter(in_short)
-    heart = Heartbeat(sender)
+    heart = Heartbeat(sender, greets=not comes_back)
     heartbeat_sent.connect(heart.beat, weak=False)
     worker_ready.connect(heart.look_after, weak=False)
     worker_shutting_down.connect(heart.go_on, weak=False)

@@ -5,6 +5,8 @@ import random
 from celery.utils.log import get_logger
 from celery.worker.consumer import Consumer
 
+from classroom.code import fingerprint
+
 PAUSE = 1.5, 2.5  # seconds before the task is put back: at random, or the same worker might always get it first
 AT_ONCE = 4  # such tasks that it holds beside its own work: more would keep them from those who know them
 PATIENCE = 60  # seconds that it waits for a worker who knows it
@@ -16,7 +18,7 @@ class UnknownTask(LookupError):
 
 
 class PatientConsumer(Consumer):
-    """Celery's consumer, which puts an unknown task back while a live worker knows it."""
+    """Celery's consumer, which puts an unknown task back while a live worker knows it, or newer code may."""
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
@@ -28,9 +30,11 @@ class PatientConsumer(Consumer):
         if not task_id:
             return super().on_unknown_task(body, message, exc)
         who = ", ".join(one["name"] for one in self.app.ledger.workers() if name in one.get("tasks", ()))
-        waited = float(self.app.ledger.step("unknown", task_id))
-        if who and waited < PATIENCE:
-            logger.warning("the task %s is not known here, but to %s: put back in 2 s", name, who)
+        waited, newer = self.app.ledger.step("unknown", task_id, fingerprint())
+        if (who or newer) and float(waited) < PATIENCE:
+            logger.warning(
+                "the task %s is not known here, but to %s: put back in 2 s", name, who or f"newer code ({newer})"
+            )
             # The worker may take another one meanwhile; of this connection, as a later one begins anew.
             qos = self.qos if len(self.held) < AT_ONCE else None
             if qos:

@@ -44,7 +44,7 @@ def test_right(program):
 @needs("right")
 def test_split(program):
     """every frame is a task of its own"""
-    drawn = named("frame", rendered(program, MANY)[1])
+    drawn = {one.task_id for one in named("frame", rendered(program, MANY)[1])}
     if len(drawn) != len(MANY):
         raise Failed(
             _("{count} tasks named 'frame' for {count} frames", count=len(MANY)),

@@ -26,6 +26,7 @@ def cluster(request, tmp_path_factory):
     broker = {"rabbitmq": True} if request.param == "rabbitmq-server" else {"server": server}
     folder = tmp_path_factory.mktemp("cluster")
     with parts.in_memory(folder), LocalCluster(folder, workers=2, **broker) as cluster:
+        parts.put_all_first(cluster)
         yield cluster
 
 

@@ -5,7 +5,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from parts import Api, until
+from parts import Api, put_all_first, until
 
 from classroom.local import ports
 from classroom.local.broker import answers
@@ -31,6 +31,7 @@ def hung(cluster):
 @pytest.mark.parametrize("trouble", [refused, hung])
 def test_every_request_is_answered_within_1_s_while_the_broker_is_away(start, trouble):
     cluster = start(workers=1)
+    put_all_first(cluster)
     with Api(cluster.url) as api:
         known = api.submit()
         api.ended(known)
@@ -56,7 +57,8 @@ def test_every_request_is_answered_within_1_s_when_the_broker_is_a_black_hole(st
             filler.connect_ex(hole.getsockname())
             fillers.append(filler)
         url = f"redis://127.0.0.1:{hole.getsockname()[1]}/0"
-        with Api(start(workers=0, broker_url=url).url) as api:
+        put_all_first(cluster := start(workers=0, broker_url=url))
+        with Api(cluster.url) as api:
             for method, path in REQUESTS:
                 refusal(api, method, path)
         for filler in fillers:
@@ -101,7 +103,9 @@ def test_web_and_worker_start_before_the_broker_and_find_it(start, tmp_path):
         assert api.get("/healthz").status_code == 503
         until(lambda: worker.log.read_text().count("Trying again") > 5, what="the worker to look for it in vain")
         # When the broker comes
+        put_all_first(cluster)
         later.start_broker()
+        put_all_first(later)
         # I expect both to find it
         began = time.monotonic()
         task_id = until(lambda: accepted(api), 5, "a task to be accepted")

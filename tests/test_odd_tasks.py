@@ -124,9 +124,10 @@ def test_a_broken_blueprint_takes_nothing_else_down(start, tmp_path, line):
         assert "93-odd is left out" in api.get("/").text
 
 
-def test_a_task_that_only_another_worker_knows_waits_for_that_one(start):
+def test_a_task_that_only_another_worker_knows_waits_for_that_one(start, tmp_path):
     # Given a worker that knows a task, busy, and one on other code, idle
-    cluster = start(workers=1, env=given("odd"))
+    word = tmp_path / "word"
+    cluster = start(workers=1, env=given("odd") | {"ODD_WORD": str(word)})
     other = cluster.make_worker("other")
     other.env = {key: value for key, value in other.env.items() if key != "EXERCISE_FILE"}
     cluster.workers.append(other.start())
@@ -134,9 +135,9 @@ def test_a_task_that_only_another_worker_knows_waits_for_that_one(start):
     with Api(cluster.url) as api:
         knowing = cluster.workers[0]
         until(lambda: len(api.workers()) == 2, what="both to be seen")
-        nap = api.post("/run/nap").json()["task_id"]
-        until(lambda: api.status(nap)["worker"], what="it to be busy")
-        assert api.status(nap)["worker"].startswith(knowing.name)
+        held = api.post("/run/held").json()["task_id"]
+        until(lambda: api.status(held)["worker"], what="it to be busy")
+        assert api.status(held)["worker"].startswith(knowing.name)
         # When that task is sent, I expect it to be put back until the busy one is free
         task_id = api.post("/run/limited").json()["task_id"]
         until(lambda: other.said("is not known here, but to worker1@"), what="the other to put it back")
@@ -146,6 +147,7 @@ def test_a_task_that_only_another_worker_knows_waits_for_that_one(start):
         assert AT_ONCE < max(seen) <= 1 + 1 + AT_ONCE
         # and the other to do what it knows meanwhile
         assert api.ended(api.submit())["worker"].startswith("other@")
+        word.touch()
         status = api.ended(task_id)
         assert (status["state"], status["attempt"], status["worker"].split("@")[0]) == ("SUCCESS", 1, "worker1")
         assert {api.ended(each)["state"] for each in many} == {"SUCCESS"}

@@ -356,7 +356,7 @@ def test_the_page_shows_how_far_the_class_is_and_who_only_when_asked(head, class
         expect(rows.nth(0).locator("td").first).to_have_text("5")
         load(page, page.url)
         expect(page.locator("#powers")).to_be_attached()
-        until(lambda: not page.locator("#powers").get_attribute("hidden"), what="the token to be tried")
+        expect(page.locator("#powers")).not_to_have_attribute("hidden", "")
         page.locator("#show-class").evaluate("button => button.click()")
         expect(rows).to_have_count(2)
         assert "Bruno" not in page.content()

@@ -362,7 +362,7 @@ def test_a_task_whose_answer_is_lost_is_sent_once_more_and_is_one(start, browser
 
 def test_the_keyboard_goes_from_task_to_task_and_opens_one(cluster, api, browser):
     with visit(browser, cluster.url) as page:
-        ids = [api.submit(seconds=0.3) for _ in range(4)]
+        ids = [api.submit(seconds=0.3) for _ in range(8)]
         for id in ids:
             bar(page, id, state="SUCCESS").wait_for()
         page.focus("#chart")

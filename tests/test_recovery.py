@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from parts import Api, given, until
+from parts import Api, given, put_all_first, until
 
 from classroom.local.cluster import ROOT
 from ledger import LEASE
@@ -20,6 +20,7 @@ def running_on(cluster, api, task_id):
 def test_the_task_of_a_dead_or_frozen_worker_runs_again_within_10_s(start, ending):
     # Given two workers, one of which runs a task
     cluster = start(workers=2)
+    put_all_first(cluster)
     with Api(cluster.url) as api:
         task_id = api.submit(seconds=6)
         first = running_on(cluster, api, task_id)
@@ -44,6 +45,7 @@ def test_the_task_of_a_dead_or_frozen_worker_runs_again_within_10_s(start, endin
 def test_what_was_interrupted_runs_before_what_came_later(start, who):
     # Given two workers, each with a task, and a long queue
     cluster = start(workers=2)
+    put_all_first(cluster)
     with Api(cluster.url) as api:
         task_id = api.submit(seconds=20)
         waiting = [api.submit(seconds=2) for _ in range(20)]

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
-from parts import Api, until
+from parts import Api, alone, until
 from terminal import Terminal
 
 from classroom.local.cluster import ROOT
@@ -112,7 +112,11 @@ def made(*measured):
 
 
 def test_sleeping_tasks_are_as_much_faster_as_there_are_workers(lab):
-    said = lab.run("scale", "--work", "sleep", "--tasks", "8")
+    for _ in range(3):
+        said = lab.run("scale", "--work", "sleep", "--tasks", "8")
+        first = re.search(r"^ +1 +([\d.]+)", said, re.MULTILINE)
+        if float(first[1]) < 8.5:  # else something else took its time, and only there
+            break
     speedup = table(said)
     assert list(speedup) == [1, 2, 4], said
     assert speedup[1] == 1 and 1.5 < speedup[2] < 2.2 and 2.5 < speedup[4] < 4.2
@@ -169,7 +173,8 @@ def test_a_busy_cluster_is_refused_and_tasks_that_come_in_end_it(lab):
 
 
 def test_without_a_cluster_or_a_worker_or_the_task_it_says_what_to_do(lab, tmp_path):
-    assert "./lab up" in Lab(tmp_path).refused()
+    with alone("localhost:6379"):  # where it looks when nothing else is named
+        assert "./lab up" in Lab(tmp_path).refused()
     assert "an SVG file, such as speed.svg" in lab.refused("--plot", "speed.png")
     assert "folder" in lab.refused("--plot", str(tmp_path / "none" / "scale.svg"))
     # Given a worker with code from before there was the task

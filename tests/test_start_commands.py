@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from parts import Api, need, until
+from parts import Api, alone, need, until
 
 from classroom.local import ports
 from classroom.local.cluster import NAMES, ROOT
@@ -69,8 +69,15 @@ def listening(api):
         return False
 
 
+@pytest.fixture
+def default_port():
+    """The port where everybody looks who names none, for this test alone."""
+    with alone("localhost:6379"):
+        yield
+
+
 @pytest.mark.slow
-def test_localhost_6379_is_the_default(run, tmp_path):
+def test_localhost_6379_is_the_default(default_port, run, tmp_path):
     # Given Debian's Redis on its own port, and nothing in the environment
     if not ports.is_free(6379):
         pytest.skip("port 6379 is taken on this machine")

@@ -90,6 +90,7 @@ check_service() {
 }
 
 check() {
+    asked=$(date +%s)
     headers=$(get -D - -o /dev/null "$head/healthz") || note "The web server says that something is wrong with the broker."
     [ -n "$headers" ] || stop "$head answers no longer." "Run the same line again."
     ok "the web server answers"
@@ -105,8 +106,10 @@ END
     off=$(echo "$headers" | "$python" -c '
 import email.utils, sys, time
 date = next(line.split(":", 1)[1] for line in sys.stdin if line.lower().startswith("date:"))
-ahead = round(time.time() - email.utils.parsedate_to_datetime(date).timestamp())
-print(f"{abs(ahead)} s", "ahead" if ahead > 0 else "behind") if abs(ahead) > 2 else ""')
+there = email.utils.parsedate_to_datetime(date).timestamp()  # at some time after we asked, to the second
+least, most = int(sys.argv[1]) - there - 1, time.time() - there
+ahead = round((least + most) / 2)
+print(f"{abs(ahead)} s", "ahead" if ahead > 0 else "behind") if least > 2 or most < -2 else ""' "$asked")
     if [ -n "$off" ]; then
         note "this machine's clock is $off: nothing depends on it, but set it right (timedatectl set-ntp true)"
     else
@@ -117,7 +120,7 @@ print(f"{abs(ahead)} s", "ahead" if ahead > 0 else "behind") if abs(ahead) > 2 e
     fi
     # The name of a worker that just died is free again after some seconds.
     for _ in 1 2 3 4 5 6 7; do
-        get "$head/workers" | grep -q "\"name\":\"$node\"" || { ok "nobody else is called $node"; return; }
+        workers=$(get "$head/workers") && ! echo "$workers" | grep -q "\"name\":\"$node\"" && { ok "nobody else is called $node"; return; }
         sleep 1
     done
     stop "A worker called $node is in the cluster already." "Give this one another name: … | sh -s -- --name NAME"

@@ -57,8 +57,11 @@ class Heartbeat:
             self.greets = False
         running = [request.id for request in state.active_requests]
         about = self.about | {"paused": self.control.is_paused}
+        before = time.time()
         time_there, *orders = self.ledger.step("alive", self.name, json.dumps(about), self.about["code"], *running)
-        self.compare_clocks(time.time() - float(time_there))
+        after = time.time()
+        if after - before < 0.5:  # else nobody knows when in between the broker told its time
+            self.compare_clocks((before + after) / 2 - float(time_there))
         return orders
 
     def compare_clocks(self, ahead):

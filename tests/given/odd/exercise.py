@@ -1,7 +1,9 @@
 """Tasks as students may write them, each odd in its way."""
 
+import os
 import time
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import celery
 from celery import chain, chord, shared_task
@@ -53,6 +55,14 @@ def nap():
     """Sleep longer than a lease."""
     time.sleep(12)
     return "rested"
+
+
+@shared_task(name="held")
+def held():
+    """Wait for a word."""
+    word, deadline = Path(os.environ["ODD_WORD"]), time.monotonic() + 60
+    while not word.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 @shared_task(name="passing")

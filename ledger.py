@@ -28,6 +28,7 @@ from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
 
 KEEP = 24 * 3600  # seconds a record is kept after its task's end, as long as results are
+BEAT = 1.5  # seconds between two heartbeats of a worker
 LEASE = 5  # seconds an attempt belongs to its worker after the worker's last heartbeat
 GRACE = 4  # seconds after an outage in which everybody can be heard again: nobody is taken for dead
 MAX_LOST = 3  # a task that lost this many workers is given up
@@ -37,7 +38,7 @@ STEPS_KEPT = 20_000  # entries of the stream
 ORDERS = ("pause", "run", "reload", "stop")  # what a worker can be told
 CLOCKS_APART = 2  # seconds between a worker's clock and Redis's, from which on it is called wrong
 SETTINGS = f"""
-local KEEP, LEASE, GRACE, MAX_LOST = {KEEP}, {LEASE}, {GRACE}, {MAX_LOST}
+local KEEP, BEAT, LEASE, GRACE, MAX_LOST = {KEEP}, {BEAT}, {LEASE}, {GRACE}, {MAX_LOST}
 local CANCEL_GRACE, STEPS_KEPT = {CANCEL_GRACE}, {STEPS_KEPT}
 """
 STEPS = [Path(__file__).with_name(name).read_text() for name in ("ledger.lua", "recovery.lua", "questions.lua")]

@@ -2,14 +2,15 @@
 -- Goes on where ledger.lua ends.
 
 -- After an outage everybody gets some time to be heard again: else the living would be taken for dead.
+local OUTAGE = LEASE - BEAT -- seconds without anybody: the lease of one who was heard a beat before may be over
 local function hear()
   local last = tonumber(redis.call('HGET', 'lab:heard', 'last') or 0)
-  if now - last > LEASE then redis.call('HSET', 'lab:heard', 'since', now) end
+  if now - last > OUTAGE then redis.call('HSET', 'lab:heard', 'since', now) end
   redis.call('HSET', 'lab:heard', 'last', now)
 end
 local function all_can_be_heard()
   local last, since = unpack(redis.call('HMGET', 'lab:heard', 'last', 'since'))
-  return last and now - last < LEASE and now - since >= GRACE
+  return last and now - last < OUTAGE and now - since >= GRACE
 end
 
 -- A worker starts: what an earlier one of its name was told to do once is over.

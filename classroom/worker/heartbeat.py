@@ -15,9 +15,8 @@ from redis.exceptions import AuthenticationError
 from classroom.code import fingerprint, versions
 from classroom.recorded.connection import lock_out
 from classroom.worker.control import Control
-from ledger import CLOCKS_APART, Ledger
+from ledger import BEAT, CLOCKS_APART, Ledger
 
-BEAT = 1.5  # seconds
 logger = get_logger(__name__)
 
 

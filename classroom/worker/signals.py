@@ -19,8 +19,8 @@ from redis import RedisError
 from redis.exceptions import AuthenticationError, NoPermissionError
 
 from classroom.recorded.connection import LOCKED_OUT
-from classroom.worker.heartbeat import BEAT, Heartbeat
-from ledger import Ledger
+from classroom.worker.heartbeat import Heartbeat
+from ledger import BEAT, Ledger
 
 
 @worker_init.connect

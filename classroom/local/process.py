@@ -126,7 +126,7 @@ class Process:
 
 def stop_all(processes, steps):
     """Send each signal of `steps` to the processes and give them its seconds; what is left is killed."""
-    left, children = processes, [child for process in processes for child in children_of(process)]
+    left, members = processes, list(members_of({process.pid for process in processes}))
     for number, seconds in steps:
         for process in left:
             for each in (signal.SIGCONT, number):
@@ -138,15 +138,16 @@ def stop_all(processes, steps):
             os.killpg(process.pid, signal.SIGKILL)
     psutil.wait_procs(left, timeout=5)
     deadline = time.monotonic() + 2
-    while any(map(runs, children)) and time.monotonic() < deadline:
+    while any(map(runs, members)) and time.monotonic() < deadline:
         time.sleep(0.02)
 
 
-def children_of(process):
-    """What a process has started, and what that has."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return process.children(recursive=True)
-    return []
+def members_of(groups):
+    """The processes of these groups."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.getpgid(process.pid) in groups:
+                yield process
 
 
 def runs(process):

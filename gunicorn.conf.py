@@ -18,7 +18,7 @@ control_socket_disable = True  # it would lie in the user's home
 
 
 def post_worker_init(worker):
-    """Tell the workers which code they should run, before a task comes that only this code knows; and say so."""
+    """Tell the workers which code they should run, before a task comes that only this code knows."""
     if not announced():
         threading.Thread(target=announce, args=[worker], daemon=True).start()
     worker.log.info("Ready to answer (pid: %s)", worker.pid)

@@ -2,7 +2,7 @@
 -- Goes on where ledger.lua ends.
 
 -- After an outage everybody gets some time to be heard again: else the living would be taken for dead.
-local OUTAGE = LEASE - BEAT -- seconds without anybody: the lease of one who was heard a beat before may be over
+local OUTAGE = LEASE - BEAT -- seconds without anybody; if it were less, a lone survivor that is late would begin one
 local function hear()
   local last = tonumber(redis.call('HGET', 'lab:heard', 'last') or 0)
   if now - last > OUTAGE then redis.call('HSET', 'lab:heard', 'since', now) end
@@ -13,9 +13,9 @@ local function all_can_be_heard()
   return last and now - last < OUTAGE and now - since >= GRACE
 end
 
--- A worker starts: what an earlier one of its name was told to do once is over.
-function steps.hello(worker)
-  take_back(worker, 'stop', 'reload')
+-- A worker starts: what an earlier one of its name was told to do once is over; but one comes 'back' from a reload.
+function steps.hello(worker, back)
+  take_back(worker, 'reload', back == 'back' and 'reload' or 'stop')
   return 1
 end
 
@@ -76,7 +76,7 @@ end
 
 -- A worker signs off; one that reloads comes back, and is still told to pause or to stop.
 function steps.gone(worker, why)
-  if why == 'reload' then take_back(worker, why) else redis.call('DEL', 'lab:control:' .. worker) end
+  if why ~= 'reload' then redis.call('DEL', 'lab:control:' .. worker) end
   redis.call('DEL', 'lab:worker:' .. worker)
   return redis.call('ZREM', 'lab:workers', worker)
 end

@@ -60,7 +60,7 @@ def start(tmp_path):
 def terminal(tmp_path):
     """A terminal in which ./lab up can be typed; what it started is stopped at the end."""
     terminal = Terminal(tmp_path)
-    with parts.in_memory(terminal.lab):
+    with terminal.memory:
         yield terminal
         terminal.stop()
 
@@ -69,7 +69,7 @@ def terminal(tmp_path):
 def copy(tmp_path):
     """A terminal in a copy of the project; what it started is stopped at the end, and what it said is shown."""
     copy = Copy(tmp_path)
-    with parts.in_memory(copy.lab):
+    with copy.memory:
         yield copy
         copy.stop()
     if copy.started:

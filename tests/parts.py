@@ -46,7 +46,7 @@ def in_memory(folder):
         yield
         return
     with tempfile.TemporaryDirectory(prefix="lab-broker-", dir=memory, ignore_cleanup_errors=True) as data:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "broker").symlink_to(data)
         yield
 

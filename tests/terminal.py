@@ -9,7 +9,7 @@ import subprocess
 
 import psutil
 import pytest
-from parts import put_first, until
+from parts import in_memory, put_first, until
 
 from classroom.local.cluster import NAMES, ROOT
 
@@ -22,10 +22,12 @@ class Terminal:
         self.lab = folder / "lab dir é"
         self.env = {key: value for key, value in os.environ.items() if key not in NAMES}
         self.env |= {"LAB_DIR": str(self.lab), "PYTHONUNBUFFERED": "1"}
-        self.started = []
+        self.started, self.memory = [], contextlib.ExitStack()
 
     def up(self, *options, ready=True, host=None, **env):
         """Start ./lab up, on a host of a network where one is given; waits for the end of its banner."""
+        if not self.started:
+            self.memory.enter_context(in_memory(self.lab))
         self.output = self.folder / f"up{len(self.started)}.log"
         with open(self.output, "wb") as out:
             command = [self.project / "lab", "up", *options]

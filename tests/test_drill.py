@@ -150,8 +150,11 @@ def test_recovery_is_the_time_until_what_was_cut_off_runs_again():
 def test_interrupted_twice_it_says_so_and_leaves_nothing(tmp_path):
     said = tmp_path / "said"
     with open(said, "w") as out:
-        process = psutil.Popen([ROOT / "lab", "drill", "--rounds", "5"], stdout=out, stderr=out)
-    family = until(lambda: len(found := process.children(recursive=True)) > 11 and found, 60, "its cluster")
+        env = os.environ | {"TMPDIR": str(tmp_path)}
+        process = psutil.Popen([ROOT / "lab", "drill", "--rounds", "5"], env=env, stdout=out, stderr=out)
+    logs = "drill-*/cluster/log/worker*.log"
+    until(lambda: any(" received" in log.read_text() for log in tmp_path.glob(logs)), 60, "the load")
+    family = process.children(recursive=True)
     process.send_signal(signal.SIGINT)
     until(lambda: "Stopping" in said.read_text(), what="a word")
     process.send_signal(signal.SIGINT)

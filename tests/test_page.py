@@ -272,7 +272,9 @@ def test_it_stands_still_looks_back_and_sleeps_in_a_hidden_tab(cluster, api, bro
 
 def test_a_picture_that_stands_keeps_its_queue_and_of_the_past_none_is_told(start, browser):
     cluster = start(workers=0)
+    many_ended(cluster.ledger, 50)
     with Api(cluster.url) as api, visit(browser, cluster.url) as page:
+        page.locator("#zoom").fill("0")
         ids = [api.submit() for _ in range(7)]
         expect(page.locator("#figure-waiting")).to_have_text("7")
         expect(page.locator(".bar[data-state=queued]")).to_have_count(5)
@@ -282,9 +284,13 @@ def test_a_picture_that_stands_keeps_its_queue_and_of_the_past_none_is_told(star
         expect(page.locator("#figure-waiting")).to_have_text("0")
         expect(page.locator(".bar[data-state=queued]")).to_have_count(5)
         expect(page.locator("#names .more", has_text="and 2 more")).to_be_visible()
+        for _ in range(7):
+            api.submit()
+        expect(page.locator("#figure-waiting")).to_have_text("7")
         page.keyboard.press("[")
-        expect(page.locator(".bar")).to_have_count(0)
+        expect(page.locator(".bar[data-state=queued]")).to_have_count(0)
         expect(page.locator("#names .more", has_text="more")).to_have_count(0)
+        expect(page.locator("#pause")).to_have_text("Go on")
 
 
 def test_thirty_machines_are_seen_at_once_each_in_a_row_that_names_it(start, browser):
@@ -300,7 +306,9 @@ def test_thirty_machines_are_seen_at_once_each_in_a_row_that_names_it(start, bro
         expect(page.locator("#axis span").first).to_be_in_viewport()
         # that nothing is in view to be said
         page.locator("#zoom").fill("0")
+        page.keyboard.press("Space")
         expect(page.locator("#why")).to_have_text("Nothing ran in this time.")
+        page.keyboard.press("Space")
         # and the words of a bar to fit into it
         with Api(cluster.url) as api:
             id = api.submit(seconds=2)

@@ -102,14 +102,17 @@ def test_a_worker_that_has_yet_to_load_what_was_good_is_named_when_what_follows_
 
 
 def test_what_is_saved_while_the_cluster_starts_is_judged_and_used_too(copy):
-    copy.change("app.py", "import hashlib", "import hashlib, time; time.sleep(3)")
+    goes_on = copy.folder / "goes on"
+    waits = f"import pathlib, time\nwhile not pathlib.Path({str(goes_on)!r}).exists():\n    time.sleep(0.1)\n"
+    copy.change("app.py", "import hashlib", f"{waits}import hashlib")
     copy.up("--workers", "1", ready=False)
-    until(lambda: "broker" in copy.said(), what="the start")
+    until(lambda: "broker" in copy.said(), 60, what="the start")
     # When files are saved before the web server has loaded, and one cannot be used
     copy.change("tasks.py", "    return x + x", "    return x + x + 1")
     copy.change(FACTORIAL, "bp = ", "bp == ")
+    goes_on.touch()
     # I expect that to be said once all is ready, without a claim about what is in use
-    until(lambda: "but cannot be used" in copy.said(), 40, what="what is wrong")
+    until(lambda: "but cannot be used" in copy.said(), 60, what="what is wrong")
     until(lambda: "It was saved while the web server was loading" in copy.said(), what="a word")
     assert copy.said().index("Stop it:") < copy.said().index(f"{FACTORIAL}, tasks.py changed, but cannot be used:")
     assert "Everything goes on as before." not in copy.said()

@@ -97,6 +97,7 @@ def test_thirty_machines_are_in_the_order_that_people_expect_and_fit_on_one_shee
     with chromium() as browser, visit(browser, file.as_uri(), viewport={"width": 688, "height": 1017}) as page:
         names = [one.text_content() for one in page.locator("svg text").all()]
         assert names.index("worker9 · 1") < names.index("worker10 · 1")
+        assert [name for name in names if name.startswith("pc")] == [f"pc{number}" for number in range(30)]
         page.emulate_media(media="print")
         assert page.locator("svg").first.bounding_box()["height"] < 1017  # A4 between its margins
 

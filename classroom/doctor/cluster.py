@@ -32,12 +32,14 @@ def clock(url):
 
 def clock_of_web(url):
     """How far this machine's clock is from the web server's, which says it in whole seconds; None where not."""
+    before = time.time()
     try:
         _, headers = get(f"{url}/healthz")
         there = parsedate_to_datetime(headers["Date"]).timestamp()
     except (OSError, ValueError, TypeError, http.client.HTTPException):
         return None
-    return compared(time.time() - there - 0.5, "the head's")
+    least, most = before - there - 1, time.time() - there
+    return compared(max(least, 0) + min(most, 0), "the head's")  # what is certain
 
 
 def compared(ahead, whose):

@@ -30,15 +30,15 @@ def drill(faults, everything, rounds, seed, file, rabbitmq=False):
     heed_signals()
     seed = random.randrange(10**6) if seed is None else seed
     verdicts = []
-    for fault in faults:
-        print(f"{fault}: {FAULTS[fault].__doc__}", flush=True)
-        try:
+    try:
+        for fault in faults:
+            print(f"{fault}: {FAULTS[fault].__doc__}", flush=True)
             verdicts.append(run(fault, rounds, seed, rabbitmq=rabbitmq))
-        except Stop:
-            return 130
-        print(words(verdicts[-1]), flush=True)
-        if file:
-            Path(file).write_text(json.dumps(verdicts, indent=2))
+            print(words(verdicts[-1]), flush=True)
+            if file:
+                Path(file).write_text(json.dumps(verdicts, indent=2))
+    except Stop:
+        return 130
     if len(verdicts) > 1:
         print(table(verdicts))
     bad = "lost", "failed", "effects_missing", "keyed_effects_twice", "poison_at_large", "never_again"

@@ -12,7 +12,7 @@ from redis import RedisError
 from classroom.drill.faults import BROKER_AWAY, FAULTS
 from classroom.local.cluster import LocalCluster
 from classroom.local.hosts import Network
-from classroom.local.stop import Stop
+from classroom.local.stop import Stop, stop_if_asked, stop_later
 from classroom.local.supervise import Supervisor
 from ledger import TERMINAL
 
@@ -51,8 +51,13 @@ class Load:
                 self.refused += 1
 
     def __enter__(self):
-        self.thread.start()
-        return self
+        try:
+            with stop_later():
+                self.thread.start()
+            return self
+        except Stop:
+            self.over.set()
+            raise
 
     def __exit__(self, *_):
         self.over.set()
@@ -73,7 +78,8 @@ def run(fault, rounds, seed, env=None, patience=60, rabbitmq=False):
         with contextlib.ExitStack() as stack, said_to_stop():
             network = stack.enter_context(Network()) if fault == "cut-link" else None
             cluster = LocalCluster(Path(folder) / "cluster", workers=4, env=env, network=network, rabbitmq=rabbitmq)
-            stack.enter_context(cluster)
+            stack.callback(cluster.stop)
+            cluster.start()
             ends = stack.enter_context(supervised(cluster))
             load = stack.enter_context(Load(cluster, random.Random(f"{seed} load")))
             faults, poison, steps = [], [], {}
@@ -98,6 +104,7 @@ def settle(cluster, patience):
     """Wait until what piled up during a fault has run, and what it cut off: the next fault is not to blame for that."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
+        stop_if_asked()
         with contextlib.suppress(RedisError):
             redis = cluster.ledger.redis
             without_lease = redis.zcount("lab:running", "-inf", broker_time(cluster))
@@ -126,8 +133,9 @@ def supervised(cluster):
             said.extend(supervisor.look())
 
     thread = threading.Thread(target=watch)
-    thread.start()
     try:
+        with stop_later():
+            thread.start()
         yield said
     finally:
         over.set()
@@ -151,6 +159,7 @@ def drain(cluster, accepted, patience):
     """Wait until every accepted task has ended, or time is up."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
+        stop_if_asked()
         with contextlib.suppress(RedisError):
             if all(state in TERMINAL for state in states_of(cluster, accepted)):
                 return

@@ -123,6 +123,7 @@ print(f"{abs(ahead)} s", "ahead" if ahead > 0 else "behind") if least > 2 or mos
         workers=$(get "$head/workers") && ! echo "$workers" | grep -q "\"name\":\"$node\"" && { ok "nobody else is called $node"; return; }
         sleep 1
     done
+    [ -n "$workers" ] || stop "$head answers no longer." "Run the same line again."
     stop "A worker called $node is in the cluster already." "Give this one another name: … | sh -s -- --name NAME"
 }
 

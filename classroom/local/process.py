@@ -125,7 +125,7 @@ class Process:
 
 
 def stop_all(processes, steps):
-    """Send each signal of `steps` to the processes and give them its seconds; what is left is killed."""
+    """Send each signal of `steps` to the processes and give them its seconds; then kill their groups."""
     left, members = processes, list(members_of({process.pid for process in processes}))
     for number, seconds in steps:
         for process in left:

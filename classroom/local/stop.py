@@ -46,7 +46,7 @@ def ignore_signals():
 
 @contextmanager
 def stop_later():
-    """Within it a signal is noted; Stop is raised at its end: what is being started would not be known to anybody."""
+    """Within it a signal only waits: else what is being started would be left behind."""
     if threading.current_thread() is not threading.main_thread() or Asked.came:
         yield
         return

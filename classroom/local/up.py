@@ -45,6 +45,7 @@ def up(workers, concurrency, host, port, quiet, for_class=False, address=None, n
         if new_code:
             Credentials(LAB).renew()
         cluster = plan(workers, concurrency, host, port, address, flower)
+        note(cluster)
         reloader = Reloader(cluster)  # what is saved while it starts is noticed, too
         start(cluster)
         watch(cluster, reloader, quiet)
@@ -57,8 +58,8 @@ def up(workers, concurrency, host, port, quiet, for_class=False, address=None, n
         ignore_signals()
         if cluster:
             cluster.stop()
-        if lock:
             (LAB / "cluster.json").unlink(missing_ok=True)
+        if lock:
             lock.close()
 
 
@@ -215,7 +216,7 @@ def note(cluster):
 
 
 def watch(cluster, reloader, quiet):
-    """Show each process's log lines, and start again what died, until somebody says stop."""
+    """Say that all is ready; then show each log's lines, and start again what died, until somebody says stop."""
     followers = {process.name: Follower(process.log) for process in cluster.processes}
     supervisor = Supervisor(cluster)
     reloader.look()  # all has loaded: what is saved from here on is not in use

@@ -56,9 +56,9 @@ def lane(attempt):
 
 
 def natural(lane):
-    """What sorts lanes as people do: worker2 before worker10."""
-    host, worker, slot = lane
-    return host, [(int(number or 0), letters) for number, letters in re.findall(r"(\d*)(\D*)", worker)], slot
+    """What sorts lanes as people do: pc2 before pc10, worker2 before worker10."""
+    *names, slot = lane
+    return [[(int(number or 0), rest) for number, rest in re.findall(r"(\d*)(\D*)", name)] for name in names], slot
 
 
 def colour(name):

@@ -23,11 +23,11 @@ logger = get_logger(__name__)
 class Heartbeat:
     """What a worker says of itself in the ledger, every second or two, and hears what it is told."""
 
-    def __init__(self, worker, greets=True):
+    def __init__(self, worker, comes_back=False):
         self.name = worker.hostname
         self.worker = worker
         self.stopped = threading.Event()
-        self.greets = greets  # one that reloads does not: what it was told meanwhile still counts
+        self.greeting = "back" if comes_back else "new"  # what one that reloads was told meanwhile still counts
         self.goes_on = None  # the thread of the last heartbeats
         self.control = Control(worker)
         self.ledger = Ledger(worker.app.results)  # not patient: the next beat comes anyway
@@ -51,9 +51,9 @@ class Heartbeat:
 
     def renew(self):
         """Renew the worker's key and the leases of the tasks that it runs; returns what it is told."""
-        if self.greets:
-            self.ledger.step("hello", self.name)
-            self.greets = False
+        if self.greeting:
+            self.ledger.step("hello", self.name, self.greeting)
+            self.greeting = ""
         running = [request.id for request in state.active_requests]
         about = self.about | {"paused": self.control.is_paused}
         before = time.time()

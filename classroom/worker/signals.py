@@ -41,7 +41,7 @@ def prepare(sender, **_):
     sender.app.events.dispatcher_cls = "classroom.worker.events:QuietDispatcher"
     for name in ("celery.worker.consumer.consumer", "celery.worker.consumer.connection"):
         logging.getLogger(name).addFilter(in_short)
-    heart = Heartbeat(sender, greets=not comes_back)
+    heart = Heartbeat(sender, comes_back=bool(comes_back))
     heartbeat_sent.connect(heart.beat, weak=False)
     worker_ready.connect(heart.look_after, weak=False)
     worker_shutting_down.connect(heart.go_on, weak=False)

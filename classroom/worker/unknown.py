@@ -32,9 +32,8 @@ class PatientConsumer(Consumer):
         who = ", ".join(one["name"] for one in self.app.ledger.workers() if name in one.get("tasks", ()))
         waited, newer = self.app.ledger.step("unknown", task_id, fingerprint())
         if (who or newer) and float(waited) < PATIENCE:
-            logger.warning(
-                "the task %s is not known here, but to %s: put back in 2 s", name, who or f"newer code ({newer})"
-            )
+            others = f"but to {who}" if who else f"perhaps to newer code ({newer})"
+            logger.warning("the task %s is not known here, %s: put back in 2 s", name, others)
             # The worker may take another one meanwhile; of this connection, as a later one begins anew.
             qos = self.qos if len(self.held) < AT_ONCE else None
             if qos:

@@ -16,7 +16,7 @@ export function setUp() {
 }
 
 export function show(task) {
-  shown = task && { ...task }  // one of its own: what was asked for before is no longer it
+  shown = task && { ...task }  // a copy, so that answers to earlier questions are not shown
   box.hidden = !task
   if (!task) return
   heading.textContent = (task.ended_at ? text(task).split('\n') : title(task)).join(' · ')  // what will not change

@@ -109,9 +109,7 @@ function put(name, one, state, start, end, row) {
     Object.assign(bar.dataset, { taskId: one.task_id, attempt: one.attempt })
     bars.set(name, bar)
   }
-  const step = lanes.clientWidth / 4  // where a bar began before what is in view, its words follow in steps
-  const outOfView = x(view.start()) - x(start)
-  const indent = outOfView < 0 ? 0 : Math.ceil(outOfView / step + .25) * step
+  const indent = indentOf(start, end ?? now())
   const looks = [base, scale, ...heights.get(row), end, state, one.label || one.name, indent].join()
   if (end && bar.looks === looks) return  // nothing has changed
   bar.looks = looks
@@ -129,6 +127,14 @@ function put(name, one, state, start, end, row) {
   bar.style.textIndent = `${indent}px`
   const words = width > 30 ? one.label || one.name : ''
   write(bar, words)
+}
+
+// How far from its bar's beginning its words stand: where that is no longer in view, they follow in steps.
+function indentOf(start, end) {
+  const outOfView = x(view.start()) - x(start)
+  const step = lanes.clientWidth / 4
+  const indent = Math.ceil(outOfView / step + .25) * step  // the next step is taken before the words are out of view
+  return outOfView > 0 && x(end) - x(start) > indent ? indent : 0
 }
 
 // The line from an attempt that was lost to the next one.

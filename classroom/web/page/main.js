@@ -47,7 +47,7 @@ async function look() {
 function explain({ drawn, leftOut }) {
   const { workers, waiting } = past.present.numbers
   const nothingYet = past.attempts.size === 0 && waiting === 0
-  $('empty').hidden = workers > 0 && drawn > 0
+  $('empty').hidden = workers > 0 && (drawn > 0 || !nothingYet && !view.stands())
   put($('why'), say(workers === 0 ? 'noWorker' : nothingYet ? 'nothing' : 'noneInView'))
   put($('cure'), workers === 0 ? './lab worker' : nothingYet ? CURL : '')
   const words = [...notes, ...leftOut ? [say('leftOut', leftOut)] : []].join(' ')

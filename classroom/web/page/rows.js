@@ -18,7 +18,7 @@ export function list(used) {
     .map(name => ({ name, host: name.slice(name.indexOf('@') + 1), gone: true }))
   const recent = worker => !worker.lost || worker.last_seen_s < MOURNED || used.has(worker.name)
   const workers = [...present.workers.filter(recent), ...gone]
-  workers.sort((one, other) => one.host.localeCompare(other.host) || one.name.localeCompare(other.name, 'en', { numeric: true }))
+  workers.sort((one, other) => one.host.localeCompare(other.host, 'en', { numeric: true }) || one.name.localeCompare(other.name, 'en', { numeric: true }))
   const lanes = workers.flatMap(worker => lanesOf(worker, used.get(worker.name) ?? []))
   let host = null
   for (const lane of lanes) {

@@ -21,7 +21,8 @@ export function pause(on) {
 // Moves by half of what is shown: back as far as anything is known, and at the present it moves on by itself.
 export function move(direction) {
   if (!past.known()) return
-  const earliest = Math.min(end(), past.begin() + view.span / 2)
-  const to = Math.max(earliest, end() + direction * view.span / 2)
+  const from = end()
+  const to = Math.max(Math.min(from, past.begin() + view.span / 2), from + direction * view.span / 2)
+  if (to === from) return
   Object.assign(view, to > past.now() ? { end: null, queue: null } : { end: to, queue: UNKNOWN })
 }

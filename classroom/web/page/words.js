@@ -4,7 +4,7 @@ export const words = {
   en: {
     title: 'Classroom cluster',
     seconds: 'seconds', label: 'label', send1: 'Send 1', send20: 'Send 20', sent: '{0} sent',
-    pause: 'Pause', goOn: 'Go on', earlier: '◀ Earlier', later: 'Later ▶', zoom: 'Shown', span: '{0} in view',
+    space: 'space', pause: 'Pause', goOn: 'Go on', earlier: '◀ Earlier', later: 'Later ▶', zoom: 'Shown', span: '{0} in view',
     chart: 'Which worker ran what, when: the arrow keys go from task to task', detail: 'One task',
     close: 'Close', cancel: 'Cancel this task',
     teacher: 'Teacher', token: 'Token (./lab token)', unlock: 'Unlock', open: 'Unlocked', notToken: 'That is not the token: ./lab token prints it.',
@@ -27,7 +27,7 @@ export const words = {
   pt: {
     title: 'Cluster da turma',
     seconds: 'segundos', label: 'rótulo', send1: 'Enviar 1', send20: 'Enviar 20', sent: 'Enviadas: {0}',
-    pause: 'Pausar', goOn: 'Continuar', earlier: '◀ Antes', later: 'Depois ▶', zoom: 'Mostrar', span: '{0} na tela',
+    space: 'espaço', pause: 'Pausar', goOn: 'Continuar', earlier: '◀ Antes', later: 'Depois ▶', zoom: 'Mostrar', span: '{0} na tela',
     chart: 'Qual worker executou o quê, e quando: as setas vão de tarefa em tarefa', detail: 'Uma tarefa',
     close: 'Fechar', cancel: 'Cancelar esta tarefa',
     teacher: 'Professor', token: 'Token (./lab token)', unlock: 'Liberar', open: 'Liberado', notToken: 'Este não é o token: ./lab token o mostra.',
@@ -67,5 +67,6 @@ export function translate() {
   document.documentElement.lang = locale
   document.title = say('title')
   for (const element of document.querySelectorAll('[data-say]')) element.textContent = say(element.dataset.say)
+  for (const element of document.querySelectorAll('[data-hint]')) element.title = say(element.dataset.hint)
   for (const element of document.querySelectorAll('[data-label]')) element.ariaLabel = say(element.dataset.label)
 }

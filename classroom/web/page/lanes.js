@@ -132,7 +132,7 @@ function put(name, one, state, start, end, row) {
 // How far from its bar's beginning its words stand: where that is no longer in view, they follow in steps.
 function indentOf(start, end) {
   const outOfView = x(view.start()) - x(start)
-  const step = lanes.clientWidth / 4
+  const step = scale * view.span() / 4  // pixels; to ask the page for its width here would lay it out for each bar
   const indent = Math.ceil(outOfView / step + .25) * step  // the next step is taken before the words are out of view
   return outOfView > 0 && x(end) - x(start) > indent ? indent : 0
 }

@@ -48,6 +48,11 @@ def running():
         return {}
 
 
+def starting(up):
+    """Whether this cluster, which running() tells of, is just being started, and has no web server yet."""
+    return bool(up) and not up.get("url")
+
+
 def held(lock):
     """Whether a living process holds this lock: the system drops a lock together with its process."""
     with open(lock) as file:

@@ -9,7 +9,7 @@ from http.client import HTTPException
 
 import click
 
-from classroom.address import LAB, running
+from classroom.address import LAB, running, starting
 from classroom.local.cluster import NO_PROXY
 
 
@@ -52,11 +52,17 @@ def words(error):
         return f"{error.url} answered {error.code} {error.reason}"
 
 
+def started():
+    """What running() says of the cluster in this folder; raises ClickException while it is just being started."""
+    up = running()
+    if starting(up):
+        raise click.ClickException("The cluster in this folder is just being started: try again in a few seconds.")
+    return up
+
+
 def address():
     """Where the web server is: LAB_URL, else the cluster running in this folder."""
-    url = os.environ.get("LAB_URL") or running().get("url")
-    if not url and running():
-        raise click.ClickException("The cluster in this folder is just being started: try again in a few seconds.")
+    url = os.environ.get("LAB_URL") or started().get("url")
     if not url and (LAB / "cluster.json").exists():
         raise click.ClickException(
             "./lab up was killed, and what it started may still run: ./lab up tidies up and starts."

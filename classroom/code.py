@@ -3,7 +3,6 @@
 import hashlib
 import platform
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,6 +36,8 @@ def fingerprint():
 @cache
 def versions():
     """The versions of Python, without its last number, and of the packages that talk to the broker: name -> version."""
+    from importlib.metadata import version  # takes longer than all the rest of this file, which every command loads
+
     return {"python": platform.python_version().rpartition(".")[0]} | {name: version(name) for name in PACKAGES}
 
 

@@ -113,6 +113,11 @@ def left(processes):
     return [one for one in processes if runs(one)]
 
 
+def waiting_for(file):
+    """Python that waits until this file is there."""
+    return f"import pathlib, time\nwhile not pathlib.Path({str(file)!r}).exists():\n    time.sleep(0.1)\n"
+
+
 def given(name):
     """The environment in which a cluster also runs the tasks of tests/given/<name>/."""
     return {"EXERCISE_FILE": str(Path(__file__).parent / "given" / name / "exercise.py")}
@@ -140,6 +145,12 @@ class Api(requests.Session):
     def status(self, task_id, wait=0):
         """The status document of a task. A broker that is slow for a moment is asked again."""
         return self.read(f"/status/{task_id}", params={"wait": wait} if wait else None)
+
+    def running(self, **fields):
+        """Send a longtask; returns its id once it runs."""
+        task_id = self.submit(**fields)
+        until(lambda: self.status(task_id)["progress"], what="it to run")
+        return task_id
 
     def workers(self):
         """The workers that the web server lists."""

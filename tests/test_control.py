@@ -28,8 +28,7 @@ def test_a_paused_worker_takes_nothing_until_it_is_told_to_run(start):
     cluster = start(workers=1)
     with Api(cluster.url) as api:
         # Given a worker with a task in hand, told to pause
-        running = api.submit(seconds=4)
-        until(lambda: api.status(running)["progress"], what="it to run")
+        running = api.running(seconds=4)
         assert tell(cluster, "worker1", "pause")[0] == 0
         until(lambda: (seen := worker_of(api)) and seen["paused"], 5, "the pause")
         # I expect it to finish that one, and to leave others in the queue
@@ -51,8 +50,7 @@ def test_a_paused_worker_takes_nothing_until_it_is_told_to_run(start):
 def test_a_worker_that_reloads_finishes_what_runs_and_is_the_same_process_with_new_code(start):
     cluster = start(workers=1)
     with Api(cluster.url) as api:
-        task_id = api.submit(seconds=4)
-        until(lambda: api.status(task_id)["progress"], what="it to run")
+        task_id = api.running(seconds=4)
         pid, worker = cluster.workers[0].pid, cluster.workers[0]
         tell(cluster, "worker1", "reload")
         assert (api.ended(task_id)["state"], api.status(task_id)["attempt"]) == ("SUCCESS", 1)
@@ -66,8 +64,7 @@ def test_a_worker_that_reloads_finishes_what_runs_and_is_the_same_process_with_n
 def test_a_worker_that_is_told_to_stop_while_it_finishes_before_a_reload_stops(start):
     cluster = start(workers=1)
     with Api(cluster.url) as api:
-        task_id = api.submit(seconds=4)
-        until(lambda: api.status(task_id)["progress"], what="it to run")
+        task_id = api.running(seconds=4)
         assert tell(cluster, "worker1", "reload")[0] == 0
         until(lambda: cluster.workers[0].said("told to reload"), what="it to hear of it")
         assert tell(cluster, "worker1", "stop")[0] == 0
@@ -129,8 +126,7 @@ def test_a_wrong_clock_is_a_warning_and_changes_nothing(start, offset):
         # Given a task on the worker with the right clock, longer than a lease
         tell(cluster, "worker2", "pause")
         until(lambda: (seen := worker_of(api, "worker2")) and seen["paused"], what="the pause")
-        long = api.submit(seconds=15)
-        until(lambda: api.status(long)["progress"], what="it to run")
+        long = api.running(seconds=15)
         tell(cluster, "worker2", "run")
         until(lambda: (seen := worker_of(api, "worker2")) and not seen["paused"], what="it to go on")
         # I expect tasks on the other to run once, and the long one to stay where it is

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from parts import Api, given, need, need_root, until
+from parts import Api, given, need, need_root, until, waiting_for
 
 from classroom import code
 from classroom.doctor import addresses, here
@@ -157,8 +157,7 @@ def test_a_sound_cluster_has_a_line_for_each_check_and_no_secret_in_it(terminal,
 def test_a_cluster_that_is_just_being_started_is_waited_for(terminal, examine, tmp_path):
     # Given a web server that takes its time
     goes_on = tmp_path / "goes on"
-    waits = f"while not Path({str(goes_on)!r}).exists():\n    time.sleep(0.1)\n"
-    (tmp_path / "slow.py").write_text(f"import time\nfrom pathlib import Path\n\n{waits}")
+    (tmp_path / "slow.py").write_text(waiting_for(goes_on))
     slow = {"EXERCISE_FILE": str(tmp_path / "slow.py"), "GUNICORN_CMD_ARGS": "--preload"}
     terminal.up("--workers", "0", ready=False, **slow)
     until((terminal.lab / "cluster.json").exists, what="the broker")

@@ -4,7 +4,7 @@ import shutil
 import time
 
 from browser import chromium, visit
-from parts import Api, put_first, until
+from parts import Api, put_first, until, waiting_for
 from playwright.sync_api import expect
 
 from classroom.local.process import Process
@@ -33,8 +33,7 @@ def test_what_is_saved_is_used_by_web_and_workers_and_what_runs_is_finished(copy
     with FreshApi(copy.url) as api:
         assert result(api) == 20
         old = {one["code"] for one in api.workers()}
-        running = api.submit(x=1, seconds=5)
-        until(lambda: api.status(running)["progress"], what="it to run")
+        running = api.running(x=1, seconds=5)
         # When the task is changed, I expect the new one within seconds, and the running one to finish as it began
         copy.change("tasks.py", "    return x + x", "    return x + x + 1")
         until(lambda: "tasks.py changed: the web server and the workers take it over" in copy.said(), what="a word")
@@ -89,8 +88,7 @@ def test_a_worker_that_has_yet_to_load_what_was_good_is_named_when_what_follows_
     copy.up("--workers", "2")
     copy.put_first()
     with FreshApi(copy.url) as api:
-        running = api.submit(seconds=60)
-        until(lambda: api.status(running)["progress"], what="it to run")
+        running = api.running(seconds=60)
         name = api.status(running)["worker"].split("@")[0]
         copy.change("tasks.py", "    return x + x", "    return x + x + 1")
         until(lambda: "take it over" in copy.said(), what="the first")
@@ -103,8 +101,7 @@ def test_a_worker_that_has_yet_to_load_what_was_good_is_named_when_what_follows_
 
 def test_what_is_saved_while_the_cluster_starts_is_judged_and_used_too(copy):
     goes_on = copy.folder / "goes on"
-    waits = f"import pathlib, time\nwhile not pathlib.Path({str(goes_on)!r}).exists():\n    time.sleep(0.1)\n"
-    copy.change("app.py", "import hashlib", f"{waits}import hashlib")
+    copy.change("app.py", "import hashlib", f"{waiting_for(goes_on)}import hashlib")
     copy.up("--workers", "1", ready=False)
     until(lambda: "broker" in copy.said(), 60, what="the start")
     # When files are saved before the web server has loaded, and one cannot be used
@@ -188,8 +185,7 @@ def test_joined_machines_run_the_new_code_within_10_s_of_being_idle(copy, networ
         put_first(pc.pid)
         pc.wait_ready(lambda: pc.said(" ready."), timeout=120)
         with FreshApi(copy.url) as api:
-            running = api.submit(x=1, seconds=6)
-            until(lambda: api.status(running)["progress"], what="it to run")
+            running = api.running(x=1, seconds=6)
             copy.change("tasks.py", "    return x + x", "    return x + x + 1")
             until(lambda: any(one["old_code"] for one in api.workers()), what="old code")
             assert (api.ended(running)["result"], api.status(running)["attempt"]) == (2, 1)

@@ -64,13 +64,12 @@ def worker(concurrency, name, join, code):
 @click.command(short_help="Print the line that lets a machine join.")
 def join_line():
     """Print the line that lets a machine join the class, once more."""
-    if not running():
+    cluster = client.started()
+    if not cluster:
         raise click.ClickException("No cluster is running in this folder. Start one with ./lab up --class")
-    if not running().get("url"):
-        raise click.ClickException("The cluster in this folder is just being started: try again in a few seconds.")
-    if not running().get("join"):
+    if not cluster.get("join"):
         raise click.ClickException("The cluster in this folder is not for a class. Start it with ./lab up --class")
-    click.echo(running()["join"])
+    click.echo(cluster["join"])
 
 
 @click.command(short_help="Print the teacher's token.")

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from classroom.address import LAB, broker_url, named, result_backend, running
+from classroom.address import LAB, broker_url, named, result_backend, running, starting
 from classroom.doctor import addresses, cluster, here, reach
 from classroom.doctor.findings import bad, note, ok
 
@@ -89,11 +89,6 @@ def this_folder():
         yield cluster.versions(url)
     if results:
         yield cluster.queue(results)
-
-
-def starting(up):
-    """Whether the cluster of this folder is just being started, and has no web server yet."""
-    return bool(up) and not up.get("url")
 
 
 def whereabouts(up, broker):
